@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: ISC
+PROGS += sh
+sh-srcs := $(addprefix cmd/sh/,main.c exec.c parse.c edit.c console.c out.c table.c files.c change.c \
+	sums.c sha256.c system.c silo.c run.c complete.c)
+sh-libs := serve 9p sys

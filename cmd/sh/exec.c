@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/* exec.c: from a line to commands that run. */
+#include <errno.h>
+#include <string.h>
+#include "cmd/sh/sh.h"
+
+int sh_status;
+bool sh_quit;
+
+int sh_command(int argc, char **argv)
+{
+	const struct command *outer = current;
+	char path[SH_PATH_MAX];
+	int status;
+
+	current = command_find(argv[0]);
+	if (current) {
+		status = current->run(argc, argv);
+	} else if (program_find(argv[0], path)) {
+		current = command_find("run");
+		status = program_run(path, argc, argv);
+	} else {
+		complain("%s: no such command or program; `help` lists commands, `ls /boot/bin` "
+			 "programs",
+			 argv[0]);
+		status = STATUS_UNKNOWN;
+	}
+	current = outer;
+	return status;
+}
+
+static int redirected(struct parse_command *c)
+{
+	int err = out_redirect(c->target, c->append), status;
+
+	if (err)
+		return complain_error(c->target, err);
+	status = sh_command(c->argc, c->argv);
+	err = out_restore();
+	if (!err)
+		return status;
+	complain_error(c->target, err);
+	return status ? status : STATUS_FAILED;
+}
+
+static int command_run(struct parse_command *c)
+{
+	int status;
+
+	interrupts_on(true);
+	status = c->target ? redirected(c) : sh_command(c->argc, c->argv);
+	out_flush();
+	interrupts_on(false);
+	return interrupted() && !status ? STATUS_INTERRUPTED : status;
+}
+
+int sh_run(const char *text)
+{
+	static struct parse_command c;
+	bool skip = false;
+	struct parse p;
+	int r;
+
+	parse_begin(&p, text);
+	while (!sh_quit && (r = parse_next(&p, &c, sh_status)) > 0) {
+		if (c.join == PARSE_ALWAYS)
+			skip = false;
+		else if (c.join == PARSE_AND ? sh_status != 0 : sh_status == 0)
+			skip = true;
+		else
+			skip = false;
+		if (skip)
+			continue;
+		sh_status = command_run(&c);
+		if (interrupted())
+			break;
+	}
+	if (!sh_quit && r < 0) {
+		complain("%s", p.error);
+		sh_status = STATUS_USAGE;
+	}
+	return sh_status;
+}

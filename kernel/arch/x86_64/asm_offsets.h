@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * asm_offsets.h: numbers that assembly and C share: offsets into structures,
+ * selectors, vectors, sizes. offsets.c asserts each against the structure itself.
+ */
+#pragma once
+
+/* struct cpu, through gs */
+#define CPU_SELF      0
+#define CPU_CUR	      8
+#define CPU_SCRATCH   16
+#define CPU_STACK_TOP 32
+#define CPU_LOADED    40
+#define CPU_SPACE     48
+#define CPU_INDEX     56
+#define CPU_SIZE      128
+
+/* struct entry_area, through gs: see cpu_private.h */
+#define AREA_RIP    0
+#define AREA_RFLAGS 16
+#define AREA_RSP    24
+#define AREA_XCR0   40
+
+/* struct tss, through gs */
+#define TSS_RSP0 4
+
+/* struct thread */
+#define T_REGS 32
+#define REGS_SIZE      176
+#define R_R15	       (T_REGS + 0)
+#define R_R14	       (T_REGS + 8)
+#define R_R13	       (T_REGS + 16)
+#define R_R12	       (T_REGS + 24)
+#define R_RBP	       (T_REGS + 32)
+#define R_RBX	       (T_REGS + 40)
+#define R_R11	       (T_REGS + 48)
+#define R_R10	       (T_REGS + 56)
+#define R_R9	       (T_REGS + 64)
+#define R_R8	       (T_REGS + 72)
+#define R_RAX	       (T_REGS + 80)
+#define R_RCX	       (T_REGS + 88)
+#define R_RDX	       (T_REGS + 96)
+#define R_RSI	       (T_REGS + 104)
+#define R_RDI	       (T_REGS + 112)
+#define R_VECTOR       (T_REGS + 120)
+#define R_RIP	       (T_REGS + 136)
+#define R_RFLAGS       (T_REGS + 152)
+#define R_RSP	       (T_REGS + 160)
+#define R_END	       (T_REGS + REGS_SIZE)
+#define T_FS      (R_END + 0)
+#define T_GS      (R_END + 8)
+#define T_FPU     (R_END + 16)
+#define T_XCR0    (R_END + 24)
+#define T_UPCALL  (R_END + 32)
+#define T_ASPACE  (R_END + 48)
+
+/* struct aspace and, in it, struct arch_aspace */
+#define ASPACE_ARCH 32
+#define SPACE_ROOT  0
+#define SPACE_CPUS  8
+
+/* Selectors. SYSCALL loads KERNEL_CS and the one after; SYSRETQ needs data before code. */
+#define KERNEL_CS   0x08
+#define KERNEL_DS   0x10
+#define SYSRET_BASE 0x18
+#define USER_DS	    0x23
+#define USER_CS	    0x2b
+#define TSS_SEL	    0x30
+
+#define SYSCALL_FIRST  0x4000
+#define SYSCALL_VECTOR 0x100
+
+#define VECTOR_TIMER	0xf0
+#define VECTOR_RESCHED	0xf1
+#define VECTOR_TLB	0xf2
+#define VECTOR_ERROR	0xf3
+#define VECTOR_SPURIOUS 0xff
+
+#define KERNEL_STACK_SIZE 16384
+#define IST_STACK_SIZE	  4096
+
+#define KERNEL_VIRT 0xffffffff80000000
+#define KERNEL_LOAD 0x200000 /* physical */
+
+#define BOOT_PVH	0x336ec578
+#define BOOT_MULTIBOOT2 0x36d76289

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vtd.c: Intel VT-d: DMA remapping with one second-level domain for each requester.
+ *
+ * All units of segment 0 share one root table, and are told of every invalidation, by registers.
+ * Translation is turned on before the first program runs; what has no context entry is blocked.
+ * A fault raises a message interrupt of the unit: it is logged with the device's name; then the
+ * unit stays silent for 100 ms, so that a device gone wild costs little.
+ *
+ * Not here: interrupt remapping (a device can still write any interrupt message), scalable mode,
+ * device TLBs, and the firmware's reserved regions, which are reported only: a device that the
+ * firmware still drives loses its memory.
+ *
+ * Invariant: an entry of a second-level table that is present counts in bits 52-61, which the
+ * hardware ignores, how often its page was mapped.
+ * Spec: Intel VT-d Architecture Specification, revision 4.1: 8 (ACPI), 9 (tables), 11 (registers).
+ */
+#include "iommu.h"
+#include "device.h"
+#include "log.h"
+#include "memory.h"
+#include "private.h"
+#include "timer.h"
+
+#define UNITS_MAX      8
+#define TABLE_MAX      (1u << 16)
+#define ANSWER_NS      100000000ull /* a unit that takes longer is broken */
+#define FAULT_REST_NS  100000000ull
+#define FAULTS_AT_ONCE 16
+
+/* Registers (11.4). */
+enum {
+	R_CAP = 0x08,
+	R_ECAP = 0x10,
+	R_GCMD = 0x18,
+	R_GSTS = 0x1c,
+	R_ROOT = 0x20,
+	R_CONTEXT = 0x28,
+	R_FSTS = 0x34,
+	R_FECTL = 0x38,
+	R_FEDATA = 0x3c,
+	R_FEADDR = 0x40,
+	R_FEADDR_HIGH = 0x44,
+};
+#define GCMD_TRANSLATE	   (1u << 31)
+#define GCMD_ROOT	   (1u << 30)
+#define GCMD_KEEP	   0x96ffffffu /* bits of GSTS that are states, not one-shots */
+#define CONTEXT_INVALIDATE (1ull << 63)
+#define CONTEXT_GLOBAL	   (1ull << 61)
+#define IOTLB_INVALIDATE   (1ull << 63)
+#define IOTLB_GLOBAL	   (1ull << 60)
+#define IOTLB_DOMAIN	   (2ull << 60)
+#define IOTLB_DRAIN	   (3ull << 48)
+#define FECTL_MASK	   (1u << 31)
+#define FSTS_CLEAR	   0x7du /* all that is cleared by writing 1 */
+#define FAULT_PENDING	   (1u << 31)
+
+#define ENTRY_READ_WRITE 3ull
+#define ENTRY_ADDRESS	 0x000ffffffffff000ull
+#define ENTRY_COUNT	 (1ull << 52)
+#define ENTRY_COUNT_MASK (0x3ffull << 52)
+#define PRESENT		 1ull
+
+struct unit {
+	volatile uint8_t *regs;
+	paddr_t base;
+	unsigned iotlb, faults, fault_count; /* register offsets; records */
+};
+
+struct iommu_domain {
+	struct list node;
+	uint32_t refs, source;
+	uint16_t number;
+	paddr_t root; /* second-level table */
+	struct account *pays;
+};
+
+struct wide_entry {
+	uint64_t low, high;
+};
+
+static struct unit units[UNITS_MAX];
+static unsigned unit_count, levels;
+static uint32_t domain_limit;
+static bool coherent = true, running;
+static paddr_t root_table;
+static struct list domains = {&domains, &domains};
+static struct timer fault_rest;
+
+/* ---- registers ------------------------------------------------------------------------- */
+
+static uint32_t read32(const struct unit *u, unsigned r)
+{
+	return *(volatile uint32_t *)(u->regs + r);
+}
+
+static uint64_t read64(const struct unit *u, unsigned r)
+{
+	return *(volatile uint64_t *)(u->regs + r);
+}
+
+static void write32(const struct unit *u, unsigned r, uint32_t v)
+{
+	*(volatile uint32_t *)(u->regs + r) = v;
+}
+
+static void write64(const struct unit *u, unsigned r, uint64_t v)
+{
+	*(volatile uint64_t *)(u->regs + r) = v;
+}
+
+/* Wait until bits of a register are as wanted. One that never answers confines nothing. */
+static void wait64(const struct unit *u, unsigned r, uint64_t mask, uint64_t wanted)
+{
+	uint64_t deadline = arch_now() + ANSWER_NS;
+
+	while ((read64(u, r) & mask) != wanted) {
+		if (arch_now() > deadline)
+			panic("IOMMU at %lx does not answer (register %x)", u->base, r);
+		arch_relax();
+	}
+}
+
+static void command(const struct unit *u, uint32_t bit)
+{
+	write32(u, R_GCMD, (read32(u, R_GSTS) & GCMD_KEEP) | bit);
+	wait64(u, R_GCMD, (uint64_t)bit << 32, (uint64_t)bit << 32); /* GSTS is the upper half */
+}
+
+static void context_flush(void)
+{
+	for (unsigned i = 0; i < unit_count; i++) {
+		write64(&units[i], R_CONTEXT, CONTEXT_INVALIDATE | CONTEXT_GLOBAL);
+		wait64(&units[i], R_CONTEXT, CONTEXT_INVALIDATE, 0);
+	}
+}
+
+static void iotlb_flush(uint64_t what)
+{
+	for (unsigned i = 0; i < unit_count; i++) {
+		write64(&units[i], units[i].iotlb, IOTLB_INVALIDATE | IOTLB_DRAIN | what);
+		wait64(&units[i], units[i].iotlb, IOTLB_INVALIDATE, 0);
+	}
+}
+
+/* ---- tables ------------------------------------------------------------------------------ */
+
+/* The units may read memory past the CPU's caches. */
+static void entry_publish(volatile void *p)
+{
+	if (!coherent)
+		__asm__ volatile("clflush (%0); mfence" : : "r"(p) : "memory");
+}
+
+static void entry_set(volatile uint64_t *e, uint64_t value)
+{
+	*e = value;
+	entry_publish(e);
+}
+
+static paddr_t table_make(struct account *pays)
+{
+	paddr_t table = frame_alloc(pays, FRAME_KERNEL);
+	uint8_t *bytes = table ? phys_to_virt(table) : NULL;
+
+	for (unsigned at = 0; bytes && !coherent && at < PAGE_SIZE; at += 64)
+		entry_publish(bytes + at);
+	return table;
+}
+
+static void table_free(paddr_t table, unsigned level)
+{
+	const uint64_t *e = phys_to_virt(table);
+
+	for (unsigned i = 0; level > 0 && i < 512; i++)
+		if (e[i] & ENTRY_READ_WRITE)
+			table_free(e[i] & ENTRY_ADDRESS, level - 1);
+	frame_put(table);
+}
+
+/* The last-level entry of an address. NULL: its table is not there (and there is no memory). */
+static uint64_t *entry_at(struct iommu_domain *d, paddr_t pa, bool make)
+{
+	uint64_t *table = phys_to_virt(d->root);
+
+	for (unsigned level = levels - 1; level > 0; level--) {
+		uint64_t *e = &table[pa >> (PAGE_SHIFT + 9 * level) & 511];
+
+		if (!(*e & ENTRY_READ_WRITE)) {
+			paddr_t below = make ? table_make(d->pays) : 0;
+
+			if (!below)
+				return NULL;
+			entry_set(e, below | ENTRY_READ_WRITE);
+		}
+		table = phys_to_virt(*e & ENTRY_ADDRESS);
+	}
+	return &table[pa >> PAGE_SHIFT & 511];
+}
+
+int iommu_map(struct iommu_domain *d, paddr_t pa)
+{
+	uint64_t *e;
+
+	if (pa >> (PAGE_SHIFT + 9 * levels))
+		return -ERANGE;
+	e = entry_at(d, pa, true);
+	if (!e || (*e & ENTRY_COUNT_MASK) == ENTRY_COUNT_MASK)
+		return -ENOMEM;
+	entry_set(e, (*e | pa | ENTRY_READ_WRITE) + ENTRY_COUNT);
+	return 0;
+}
+
+void iommu_unmap(struct iommu_domain *d, paddr_t pa)
+{
+	uint64_t *e = entry_at(d, pa, false), left;
+
+	assert(e && (*e & ENTRY_COUNT_MASK));
+	left = *e - ENTRY_COUNT;
+	entry_set(e, left & ENTRY_COUNT_MASK ? left : 0);
+}
+
+void iommu_flush(struct iommu_domain *d)
+{
+	iotlb_flush(IOTLB_DOMAIN | (uint64_t)d->number << 32);
+}
+
+/* ---- domains ------------------------------------------------------------------------------ */
+
+/* The context entry of a requester; NULL: no table for its bus (and no memory). */
+static volatile struct wide_entry *context_at(uint32_t source)
+{
+	volatile struct wide_entry *bus =
+		(struct wide_entry *)phys_to_virt(root_table) + (source >> 8 & 0xff);
+
+	if (!(bus->low & PRESENT)) {
+		paddr_t table = table_make(&root_account);
+
+		if (!table)
+			return NULL;
+		entry_set(&bus->low, table | PRESENT);
+	}
+	return (struct wide_entry *)phys_to_virt(bus->low & ENTRY_ADDRESS) + (source & 0xff);
+}
+
+static bool number_taken(uint32_t number)
+{
+	list_for_each (d, &domains, struct iommu_domain, node)
+		if (d->number == number)
+			return true;
+	return false;
+}
+
+/* Domain 0 is left alone, as the specification asks for some units. 0: none is free. */
+static uint16_t number_find(void)
+{
+	for (uint32_t n = 1; n < domain_limit; n++)
+		if (!number_taken(n))
+			return (uint16_t)n;
+	return 0;
+}
+
+static int domain_make(uint32_t source, struct account *pays, struct iommu_domain **out)
+{
+	volatile struct wide_entry *context = context_at(source);
+	uint16_t number = number_find();
+	struct iommu_domain *d;
+
+	if (!context)
+		return -ENOMEM;
+	if (!number)
+		return -ENXIO;
+	d = kmem_alloc(pays, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->root = table_make(pays);
+	if (!d->root) {
+		kmem_free(d, sizeof(*d));
+		return -ENOMEM;
+	}
+	d->source = source;
+	d->number = number;
+	d->pays = pays;
+	account_get(pays);
+	list_add_tail(&domains, &d->node);
+	entry_set(&context->high, (uint64_t)number << 8 | (levels - 2));
+	entry_set(&context->low, d->root | PRESENT);
+	context_flush();
+	iommu_flush(d);
+	*out = d;
+	return 0;
+}
+
+int iommu_domain_get(uint32_t source, struct account *pays, struct iommu_domain **out)
+{
+	int err;
+
+	if (source >> 16)
+		return -ENXIO; /* another segment */
+	list_for_each (d, &domains, struct iommu_domain, node)
+		if (d->source == source) {
+			d->refs++;
+			*out = d;
+			return 0;
+		}
+	err = domain_make(source, pays, out);
+	if (!err)
+		(*out)->refs = 1;
+	return err;
+}
+
+void iommu_domain_put(struct iommu_domain *d)
+{
+	volatile struct wide_entry *context = context_at(d->source);
+
+	assert(d->refs > 0 && context);
+	if (--d->refs > 0)
+		return;
+	entry_set(&context->low, 0);
+	context_flush();
+	iommu_flush(d);
+	list_del(&d->node);
+	table_free(d->root, levels - 1);
+	account_put(d->pays);
+	kmem_free(d, sizeof(*d));
+}
+
+/* ---- faults -------------------------------------------------------------------------------- */
+
+static void fault_log(uint64_t low, uint64_t high)
+{
+	uint32_t source = high & 0xffff, reason = high >> 32 & 0xff;
+
+	klog(LOG_DEVICE, LOG_WARN, "%s (%02x:%02x.%x): DMA %s at %lx blocked, reason %u",
+	     device_name(source), source >> 8, source >> 3 & 31, source & 7,
+	     high >> 62 & 1 ? "read" : "write", low & ~(uint64_t)0xfff, reason);
+}
+
+static void faults_read(const struct unit *u)
+{
+	unsigned first = read32(u, R_FSTS) >> 8 & 0xff;
+
+	for (unsigned i = 0; i < u->fault_count && i < FAULTS_AT_ONCE; i++) {
+		unsigned r = u->faults + (first + i) % u->fault_count * 16;
+
+		if (!(read32(u, r + 12) & FAULT_PENDING))
+			break;
+		fault_log(read64(u, r), read64(u, r + 8));
+		write32(u, r + 12, FAULT_PENDING);
+	}
+	write32(u, R_FSTS, FSTS_CLEAR);
+}
+
+/* The rest is over: look again, and be told of the next one. */
+static void fault_rested(struct timer *t)
+{
+	(void)t;
+	for (unsigned i = 0; i < unit_count; i++) {
+		faults_read(&units[i]);
+		write32(&units[i], R_FECTL, 0);
+	}
+}
+
+static void fault_interrupt(void)
+{
+	for (unsigned i = 0; i < unit_count; i++) {
+		write32(&units[i], R_FECTL, FECTL_MASK);
+		faults_read(&units[i]);
+	}
+	timer_arm(&fault_rest, arch_now() + FAULT_REST_NS);
+}
+
+static void faults_enable(void)
+{
+	unsigned vector = irq_vector_kernel(fault_interrupt);
+	uint64_t address;
+	uint32_t data;
+
+	fault_rest.fire = fault_rested;
+	assert(vector);
+	arch_msi_message(vector, &address, &data);
+	for (unsigned i = 0; i < unit_count; i++) {
+		write32(&units[i], R_FEDATA, data);
+		write32(&units[i], R_FEADDR, (uint32_t)address);
+		write32(&units[i], R_FEADDR_HIGH, (uint32_t)(address >> 32));
+		write32(&units[i], R_FECTL, 0);
+	}
+}
+
+/* ---- finding units: the DMAR table (8.1) ------------------------------------------------------
+ */
+
+struct table {
+	char signature[4];
+	uint32_t length;
+	uint8_t rest[28];
+};
+
+struct remap {
+	uint16_t type, length;
+	uint8_t flags, reserved;
+	uint16_t segment;
+	uint64_t base;
+} __attribute__((packed));
+enum { REMAP_UNIT = 0, REMAP_RESERVED = 1 };
+#define REMAP_START 48 /* of the first structure in the table */
+
+static const struct table *table_at(paddr_t pa)
+{
+	const struct table *t = phys_to_virt(pa);
+	uint8_t sum = 0;
+
+	if (!pa || !direct_mapped(pa, sizeof(*t)) || t->length < sizeof(*t) ||
+	    t->length > TABLE_MAX || !direct_mapped(pa, t->length))
+		return NULL;
+	for (uint32_t i = 0; i < t->length; i++)
+		sum += ((const uint8_t *)t)[i];
+	return sum ? NULL : t;
+}
+
+/* The RSDP was checked by acpi.c, which left its address (ACPI 6.5, 5.2.5). */
+static const struct table *dmar_find(void)
+{
+	const uint8_t *rsdp = boot.rsdp ? phys_to_virt(boot.rsdp) : NULL;
+	const struct table *root, *t;
+	uint64_t wide = 0, entry;
+	uint32_t narrow, step;
+
+	if (!rsdp)
+		return NULL;
+	memcpy(&narrow, rsdp + 16, sizeof(narrow));
+	if (rsdp[15] >= 2)
+		memcpy(&wide, rsdp + 24, sizeof(wide));
+	root = table_at(wide ? wide : narrow);
+	step = wide ? 8 : 4;
+	for (uint32_t at = sizeof(*root); root && at + step <= root->length; at += step) {
+		entry = 0;
+		memcpy(&entry, (const uint8_t *)root + at, step);
+		t = table_at(entry);
+		if (t && memcmp(t->signature, "DMAR", 4) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+static void unit_add(paddr_t base)
+{
+	struct unit *u = &units[unit_count];
+	uint64_t cap, ecap;
+
+	if (unit_count == UNITS_MAX)
+		panic("more than %u IOMMUs", UNITS_MAX);
+	u->base = base;
+	u->regs = arch_map_registers(base, PAGE_SIZE);
+	cap = read64(u, R_CAP);
+	ecap = read64(u, R_ECAP);
+	u->iotlb = (unsigned)(ecap >> 8 & 0x3ff) * 16 + 8;
+	u->faults = (unsigned)(cap >> 24 & 0x3ff) * 16;
+	u->fault_count = (unsigned)(cap >> 40 & 0xff) + 1;
+	if (u->iotlb + 8 > PAGE_SIZE || u->faults + u->fault_count * 16 > PAGE_SIZE)
+		panic("IOMMU at %lx has registers beyond its first page", base);
+	unit_count++;
+	coherent = coherent && (ecap & 1);
+}
+
+static void remaps_read(const struct table *t)
+{
+	for (uint32_t at = REMAP_START; at + 4 <= t->length;) {
+		const struct remap *r = (const void *)((const uint8_t *)t + at);
+
+		if (r->length < 4 || r->length > t->length - at)
+			break;
+		if (r->type == REMAP_UNIT && r->length >= sizeof(*r) && r->segment == 0)
+			unit_add(r->base);
+		else if (r->type == REMAP_RESERVED)
+			klog(LOG_DEVICE, LOG_WARN, "IOMMU: a reserved region is not mapped");
+		at += r->length;
+	}
+}
+
+/* What all units can do: depth of tables, number of domains. False: nothing in common. */
+static bool abilities(void)
+{
+	uint64_t sizes = 0x1f;
+
+	domain_limit = 1u << 16;
+	for (unsigned i = 0; i < unit_count; i++) {
+		uint64_t cap = read64(&units[i], R_CAP);
+		uint32_t limit = 1u << (4 + 2 * (cap & 7));
+
+		sizes &= cap >> 8;
+		if (limit < domain_limit)
+			domain_limit = limit;
+	}
+	levels = sizes & 4 ? 4 : 3;
+	return sizes & 6;
+}
+
+static void units_start(void)
+{
+	for (unsigned i = 0; i < unit_count; i++) {
+		write64(&units[i], R_ROOT, root_table);
+		command(&units[i], GCMD_ROOT);
+	}
+	context_flush();
+	iotlb_flush(IOTLB_GLOBAL);
+	faults_enable();
+	for (unsigned i = 0; i < unit_count; i++)
+		command(&units[i], GCMD_TRANSLATE);
+}
+
+void iommu_init(void)
+{
+	const struct table *t = dmar_find();
+
+	if (t)
+		remaps_read(t);
+	if (!unit_count)
+		return;
+	if (!abilities()) {
+		klog(LOG_DEVICE, LOG_WARN, "IOMMU: no common table depth, left off");
+		return;
+	}
+	root_table = table_make(&root_account);
+	if (!root_table)
+		panic("no memory for the IOMMU");
+	units_start();
+	running = true;
+	klog(LOG_DEVICE, LOG_INFO, "IOMMU: %u units, %u levels, %u domains", unit_count, levels,
+	     domain_limit);
+}
+
+bool iommu_present(void)
+{
+	return running;
+}
+
+bool iommu_owns(uint64_t base, uint64_t len)
+{
+	for (unsigned i = 0; i < unit_count; i++)
+		if (base < units[i].base + PAGE_SIZE && units[i].base < base + len)
+			return true;
+	return false;
+}

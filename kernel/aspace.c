@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * aspace.c: address spaces: making, mapping, unmapping, protection, the end.
+ *
+ * Unmapping goes in slices. A mapping that is being unmapped is marked `gone`:
+ * faults fail, but its addresses stay taken until the whole call is done, so that
+ * nobody can map there in between and lose it to the restarted call. Protection
+ * changes the mapping first and then restricts its page table entries; `stale`
+ * remembers how far that has come.
+ *
+ * The information page is a page table entry without a mapping, outside the
+ * range that can be mapped.
+ */
+#include "aspace_private.h"
+
+static struct list dying = {&dying, &dying};
+
+static struct aspace *aspace_of(struct object *o)
+{
+	return container_of(o, struct aspace, object);
+}
+
+int aspace_make(struct account *a, struct aspace **out)
+{
+	struct aspace *as = kmem_alloc(a, sizeof(*as));
+
+	if (!as)
+		return -ENOMEM;
+	if (arch_aspace_init(&as->arch, a)) {
+		kmem_free(as, sizeof(*as));
+		return -ENOMEM;
+	}
+	object_init(&as->object, OBJ_ASPACE, a);
+	list_init(&as->dying);
+	as->choice_hint = CHOICE_LO;
+	if (info_page_frame && arch_map(&as->arch, USER_INFO_PAGE, info_page_frame, ARCH_R)) {
+		object_put(&as->object);
+		return -ENOMEM;
+	}
+	*out = as;
+	return 0;
+}
+
+bool prot_permitted(uint32_t rights, uint32_t prot)
+{
+	uint32_t need = prot & PROT_R ? RIGHT_READ : 0;
+
+	need |= prot & PROT_W ? RIGHT_WRITE : 0;
+	need |= prot & PROT_X ? RIGHT_EXECUTE : 0;
+	need |= (prot & PROT_W) && (prot & PROT_X) ? RIGHT_WX : 0;
+	return (rights & need) == need;
+}
+
+bool range_valid(uint64_t addr, uint64_t len)
+{
+	uint64_t end;
+
+	return page_aligned(addr) && page_aligned(len) && len && addr >= USER_LO &&
+	       !__builtin_add_overflow(addr, len, &end) && end <= USER_INFO_PAGE;
+}
+
+/* ---- unmap ----------------------------------------------------------------- */
+
+/* Make mappings begin and end at lo and hi. */
+static int split_ends(struct aspace *as, uint64_t lo, uint64_t hi)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		uint64_t at = k ? hi : lo;
+		uint32_t i = mapping_index(as, at);
+		struct mapping *m = i < as->mapping_count ? as->mappings[i] : NULL;
+
+		/* One that is clear already and only keeps its addresses goes as a whole. */
+		if (m && m->start < at && m->vmo && mapping_split(as, i, at))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Addresses from `lo` on became free. */
+static void hint_lower(struct aspace *as, uint64_t lo)
+{
+	if (lo < as->choice_hint)
+		as->choice_hint = lo > CHOICE_LO ? lo : CHOICE_LO;
+}
+
+static void gone_mark(struct mapping *m)
+{
+	if (!m->gone)
+		m->stale = m->start;
+	m->gone = true;
+}
+
+/* Clear and release; true: nothing of it is left but its place in the array. */
+static bool mapping_end(struct mapping *m, struct slice *s)
+{
+	gone_mark(m);
+	if (!m->vmo)
+		return true;
+	s->left -= COST_MAPPING;
+	if (!mapping_clear(m, s))
+		return false;
+	if (m->vmo->object.refs == 1)
+		s->left -= SLICE_DESTROY;
+	mapping_release(m);
+	return true;
+}
+
+bool aspace_unmap_slice(struct aspace *as, uint64_t lo, uint64_t hi, struct slice *s, int *err)
+{
+	uint32_t first, i;
+
+	*err = split_ends(as, lo, hi);
+	if (*err)
+		return true;
+	first = mapping_index(as, lo);
+	for (i = first; i < as->mapping_count && as->mappings[i]->start < hi; i++)
+		if (!mapping_end(as->mappings[i], s))
+			return false;
+	mappings_remove(as, first, i);
+	if (i != first)
+		hint_lower(as, lo);
+	return true;
+}
+
+void aspace_unmap_range(struct aspace *as, uint64_t addr, uint64_t len)
+{
+	struct slice whole = {SLICE_WHOLE};
+	int err;
+
+	if (range_valid(addr, len) && !aspace_unmap_slice(as, addr, addr + len, &whole, &err))
+		panic("unmap did not end");
+}
+
+/* Take one mapping, ended already, out of its address space. */
+static void mapping_forget(struct mapping *m)
+{
+	struct aspace *as = m->aspace;
+	uint32_t i = mapping_index(as, m->start);
+
+	assert(as->mappings[i] == m);
+	hint_lower(as, m->start);
+	mappings_remove(as, i, i + 1);
+}
+
+/* The node stays below its handle until all page table entries are gone; revoke comes again. */
+void mapping_revoked(struct cap *node)
+{
+	struct mapping *m = container_of(node, struct mapping, cap);
+	struct slice s = {SLICE_REVOKE};
+
+	if (mapping_end(m, &s))
+		mapping_forget(m);
+}
+
+void vmo_unmap_everywhere(struct vmo *v)
+{
+	struct slice whole = {SLICE_WHOLE};
+
+	object_get(&v->object); /* the last mapping may hold it */
+	while (!list_empty(&v->mappings)) {
+		struct mapping *m = list_first(&v->mappings, struct mapping, vmo_node);
+
+		if (!mapping_end(m, &whole))
+			panic("unmap did not end");
+		mapping_forget(m);
+	}
+	object_put(&v->object);
+}
+
+/* ---- map ------------------------------------------------------------------- */
+
+/* First fit, with a page left free on both sides. */
+static bool address_choose(struct aspace *as, uint64_t len, uint64_t *addr)
+{
+	uint64_t pos = as->choice_hint, room;
+	uint32_t i = mapping_index(as, pos - PAGE_SIZE);
+
+	for (;; i++) {
+		uint64_t next = i < as->mapping_count ? as->mappings[i]->start : CHOICE_HI;
+
+		if (next > pos && (room = next - pos) > len && room - len >= PAGE_SIZE)
+			break;
+		if (i >= as->mapping_count)
+			return false;
+		if (as->mappings[i]->end + PAGE_SIZE > pos)
+			pos = as->mappings[i]->end + PAGE_SIZE;
+	}
+	if (pos == as->choice_hint)
+		as->choice_hint = pos + len + PAGE_SIZE;
+	*addr = pos;
+	return true;
+}
+
+static bool range_free(const struct aspace *as, uint64_t addr, uint64_t len)
+{
+	uint32_t i = mapping_index(as, addr);
+
+	return i == as->mapping_count || as->mappings[i]->start >= addr + len;
+}
+
+/* Find the place; with MAP_REPLACE what is there goes, and K_RESTART says that more remains. */
+static int64_t place_find(struct aspace *as, uint64_t len, uint32_t flags, struct slice *s,
+			  uint64_t *addr)
+{
+	int err;
+
+	if (!(flags & MAP_AT)) {
+		if (*addr && range_valid(*addr, len) && range_free(as, *addr, len))
+			return 0;
+		return address_choose(as, len, addr) ? 0 : -ENOMEM;
+	}
+	if (!range_valid(*addr, len))
+		return -EINVAL;
+	if (range_free(as, *addr, len))
+		return 0;
+	if (!(flags & MAP_REPLACE))
+		return -EEXIST;
+	if (!aspace_unmap_slice(as, *addr, *addr + len, s, &err))
+		return K_RESTART;
+	return err;
+}
+
+static uint32_t rights_of_prot(uint32_t prot)
+{
+	return (prot & PROT_R ? RIGHT_READ : 0) | (prot & PROT_W ? RIGHT_WRITE : 0) |
+	       (prot & PROT_X ? RIGHT_EXECUTE : 0);
+}
+
+static int map_check(const struct vmo *v, uint64_t offset, uint64_t len, uint32_t flags,
+		     const struct cap *through, uint64_t addr)
+{
+	uint32_t known = PROT_R | PROT_W | PROT_X | MAP_AT | MAP_REPLACE | MAP_POPULATE |
+			 MAP_UNCACHED | MAP_DROP | MAP_SHARE;
+	uint64_t end;
+
+	if ((flags & ~known) || !len || !page_aligned(len) || !page_aligned(offset) ||
+	    !page_aligned(addr) || __builtin_add_overflow(offset, len, &end) || end > vmo_size(v) ||
+	    ((flags & MAP_REPLACE) && !(flags & MAP_AT)) ||
+	    ((flags & MAP_UNCACHED) && !v->registers) ||
+	    (flags & (MAP_DROP | MAP_SHARE)) == (MAP_DROP | MAP_SHARE))
+		return -EINVAL;
+	if ((flags & PROT_W) && v->read_only)
+		return -EACCES;
+	if (through && !prot_permitted(through->rights, flags & 7))
+		return -EACCES;
+	return through && cap_revoking(through) ? -EAGAIN : 0;
+}
+
+int64_t aspace_map_slice(struct aspace *as, struct vmo *v, uint64_t offset, uint64_t len,
+			 uint32_t flags, struct cap *through, struct slice *s, uint64_t *addr)
+{
+	uint32_t prot;
+	struct mapping *m;
+	int64_t err;
+
+	if (flags & (PROT_W | PROT_X))
+		flags |= PROT_R;
+	prot = flags & (PROT_R | PROT_W | PROT_X);
+	err = map_check(v, offset, len, flags, through, *addr);
+	if (err)
+		return err;
+	err = mappings_room(as, 3); /* replacing may split twice */
+	if (err)
+		return err;
+	m = mapping_new(as, v, through, through ? through->rights : rights_of_prot(prot));
+	if (!m)
+		return -ENOMEM;
+	err = place_find(as, len, flags, s, addr);
+	if (err) {
+		mapping_release(m);
+		mapping_free(m);
+		return err;
+	}
+	m->start = *addr;
+	m->end = m->stale = *addr + len;
+	m->page = offset >> PAGE_SHIFT;
+	m->prot = prot;
+	m->inherit = flags & (MAP_DROP | MAP_SHARE);
+	mapping_insert(as, mapping_index(as, m->start), m);
+	if (flags & MAP_POPULATE)
+		mapping_populate(m, m->page, m->page + (len >> PAGE_SHIFT), s);
+	return 0;
+}
+
+int aspace_map_vmo(struct aspace *as, struct vmo *v, uint64_t offset, uint64_t len, uint32_t flags,
+		   struct cap *through, uint64_t *addr)
+{
+	struct slice whole = {SLICE_WHOLE};
+
+	return (int)aspace_map_slice(as, v, offset, len, flags, through, &whole, addr);
+}
+
+/* ---- protect, inherit ------------------------------------------------------ */
+
+/* Is [lo, hi) mapped without a hole, and may all of it have `prot`? 0, -ENOMEM, -EACCES. */
+static int protect_check(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t prot)
+{
+	for (uint32_t i = mapping_index(as, lo); lo < hi; i++) {
+		const struct mapping *m = i < as->mapping_count ? as->mappings[i] : NULL;
+
+		if (!m || m->start > lo || m->gone)
+			return -ENOMEM;
+		if (!prot_permitted(m->cap.rights, prot) || ((prot & PROT_W) && m->vmo->read_only))
+			return -EACCES;
+		lo = m->end;
+	}
+	return 0;
+}
+
+/* Join mappings from the one before `lo` to the one at `hi`. */
+static void join_range(struct aspace *as, uint64_t lo, uint64_t hi)
+{
+	uint32_t i = mapping_index(as, lo - 1);
+
+	while (i + 1 < as->mapping_count && as->mappings[i + 1]->start <= hi)
+		if (!mapping_join(as, i))
+			i++;
+}
+
+int64_t aspace_protect_slice(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t prot,
+			     struct slice *s)
+{
+	int err;
+
+	if (prot & (PROT_W | PROT_X))
+		prot |= PROT_R;
+	err = protect_check(as, lo, hi, prot);
+	if (!err)
+		err = split_ends(as, lo, hi);
+	if (err)
+		return err;
+	for (uint32_t i = mapping_index(as, lo);
+	     i < as->mapping_count && as->mappings[i]->start < hi; i++) {
+		struct mapping *m = as->mappings[i];
+
+		if (m->prot & ~prot)
+			m->stale = m->start;
+		m->prot = prot;
+		if (!mapping_restrict(m, s))
+			return K_RESTART;
+	}
+	join_range(as, lo, hi);
+	return 0;
+}
+
+int aspace_inherit(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t how)
+{
+	int err = split_ends(as, lo, hi);
+
+	if (err)
+		return err;
+	for (uint32_t i = mapping_index(as, lo);
+	     i < as->mapping_count && as->mappings[i]->start < hi; i++)
+		as->mappings[i]->inherit = how;
+	join_range(as, lo, hi);
+	return 0;
+}
+
+/* ---- the end --------------------------------------------------------------- */
+
+/* Take a dead address space apart, from the top; true: it is gone. */
+static bool aspace_free_slice(struct aspace *as, struct slice *s)
+{
+	bool dirty;
+
+	while (as->mapping_count) {
+		uint32_t last = as->mapping_count - 1;
+
+		if (!mapping_end(as->mappings[last], s))
+			return false;
+		mappings_remove(as, last, last + 1);
+	}
+	if (!slice_take(s, COST_MAPPING))
+		return false;
+	arch_unmap(&as->arch, USER_INFO_PAGE, &dirty);
+	arch_aspace_free(&as->arch);
+	mappings_array_free(as);
+	list_del(&as->dying);
+	kmem_free(as, sizeof(*as));
+	return true;
+}
+
+void aspace_destroy(struct object *o)
+{
+	struct aspace *as = aspace_of(o);
+	struct slice s = {SLICE_DESTROY};
+
+	if (!aspace_free_slice(as, &s))
+		list_add_tail(&dying, &as->dying);
+}
+
+bool aspace_cleanup(struct slice *s)
+{
+	while (!list_empty(&dying))
+		if (!aspace_free_slice(list_first(&dying, struct aspace, dying), s))
+			return true;
+	return false;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * copy.c: copies between the kernel and programs, and between programs.
+ *
+ * For the calling thread the copy runs through its own page tables; where that
+ * faults, the fault is served as if the program had made it, and the copy goes
+ * on. For other address spaces each page is looked up and reached through the
+ * kernel's map of RAM; device registers are never touched that way.
+ */
+#include "aspace_private.h"
+#include "thread.h"
+
+static bool user_range(uint64_t addr, uint64_t len)
+{
+	return len <= USER_HI && addr <= USER_HI - len;
+}
+
+/* Make a page of the caller accessible after a copy tripped over it. */
+static int64_t fault_serve(struct thread *cur, uint64_t addr, uint32_t access)
+{
+	enum fault_reason reason;
+
+	return aspace_fault(cur->aspace, cur, addr, access, &reason);
+}
+
+int64_t copy_in(struct thread *cur, void *dst, uaddr_t src, uint64_t len)
+{
+	uint64_t done = 0, left, fault, tries = 2 + (len >> PAGE_SHIFT);
+
+	if (unlikely(!user_range(src.a, len)))
+		return -EFAULT;
+	for (;;) {
+		int64_t err;
+
+		left = arch_copy_in((char *)dst + done, src.a + done, len - done, &fault);
+		if (likely(!left))
+			return 0;
+		done = len - left;
+		if (!tries--)
+			return -EFAULT;
+		err = fault_serve(cur, fault, PROT_R);
+		if (err)
+			return err;
+	}
+}
+
+int64_t copy_out(struct thread *cur, uaddr_t dst, const void *src, uint64_t len)
+{
+	uint64_t done = 0, left, fault, tries = 2 + (len >> PAGE_SHIFT);
+
+	if (unlikely(!user_range(dst.a, len)))
+		return -EFAULT;
+	for (;;) {
+		int64_t err;
+
+		left = arch_copy_out(dst.a + done, (const char *)src + done, len - done, &fault);
+		if (likely(!left))
+			return 0;
+		done = len - left;
+		if (!tries--)
+			return -EFAULT;
+		err = fault_serve(cur, fault, PROT_W);
+		if (err)
+			return err;
+	}
+}
+
+int64_t prepare_out(struct thread *cur, uaddr_t dst, uint64_t len)
+{
+	struct aspace *as = cur->aspace;
+
+	if (unlikely(!user_range(dst.a, len)))
+		return -EFAULT;
+	for (uint64_t va = dst.a & ~(uint64_t)(PAGE_SIZE - 1); va < dst.a + len; va += PAGE_SIZE) {
+		uint32_t prot;
+		int64_t err;
+
+		if (likely(arch_lookup(&as->arch, va, &prot) && (prot & ARCH_W)))
+			continue;
+		err = fault_serve(cur, va, PROT_W);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* ---- any address space ----------------------------------------------------- */
+
+/* Where the byte at addr lies in the kernel's map, ready for the access; NULL: it cannot be had. */
+static char *byte_at(struct aspace *as, uint64_t addr, uint32_t access)
+{
+	uint64_t offset = addr & (PAGE_SIZE - 1);
+	struct mapping *m;
+	struct vmo_page p;
+	uint32_t prot;
+
+	if (addr >= USER_HI)
+		return NULL;
+	m = mapping_at(as, addr);
+	if (!m || m->gone || !(m->prot & access) || m->vmo->registers)
+		return NULL;
+	p.pa = arch_lookup(&as->arch, addr - offset, &prot);
+	if ((!p.pa || !(prot & access)) &&
+	    vmo_page_get(m->vmo, mapping_page(m, addr), access, NULL, &p))
+		return NULL;
+	return (char *)phys_to_virt(p.pa) + offset;
+}
+
+static uint64_t page_rest(uint64_t addr)
+{
+	return PAGE_SIZE - (addr & (PAGE_SIZE - 1));
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t copied(uint64_t done, uint64_t len)
+{
+	return done || !len ? (int64_t)done : -EFAULT;
+}
+
+int64_t aspace_copy(struct aspace *dst, uint64_t daddr, struct aspace *src, uint64_t saddr,
+		    uint64_t len)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		uint64_t n = least(len - done, least(page_rest(daddr + done), page_rest(saddr + done)));
+		/* Writing may give the target its own copy of a page that both share; the source's
+		 * address is looked up after that. */
+		char *to = byte_at(dst, daddr + done, PROT_W);
+		const char *from = to ? byte_at(src, saddr + done, PROT_R) : NULL;
+
+		if (!from)
+			break;
+		memmove(to, from, n);
+		done += n;
+	}
+	return copied(done, len);
+}
+
+int64_t aspace_read(struct aspace *as, uint64_t addr, void *dst, uint64_t len)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		uint64_t n = least(len - done, page_rest(addr + done));
+		const char *from = byte_at(as, addr + done, PROT_R);
+
+		if (!from)
+			break;
+		memcpy((char *)dst + done, from, n);
+		done += n;
+	}
+	return copied(done, len);
+}
+
+int64_t aspace_write(struct aspace *as, uint64_t addr, const void *src, uint64_t len)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		uint64_t n = least(len - done, page_rest(addr + done));
+		char *to = byte_at(as, addr + done, PROT_W);
+
+		if (!to)
+			break;
+		memcpy(to, (const char *)src + done, n);
+		done += n;
+	}
+	return copied(done, len);
+}
+
+int aspace_key(struct aspace *as, uint64_t addr, uint64_t *vmo, uint64_t *offset)
+{
+	struct mapping *m = addr < USER_HI ? mapping_at(as, addr) : NULL;
+
+	if (!m || m->gone)
+		return -EFAULT;
+	*vmo = m->vmo->object.id;
+	*offset = (mapping_page(m, addr) << PAGE_SHIFT) + (addr & (PAGE_SIZE - 1));
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * cpu.h: what each CPU has, and the kernel lock.
+ *
+ * One lock protects the whole kernel. It is a ticket lock: first come, first
+ * served. A CPU that waits for it serves TLB invalidations meanwhile, so that a
+ * holder may wait for their answers.
+ */
+#pragma once
+#include "arch.h"
+
+struct silo;
+
+struct cpu {
+	struct cpu *self;     /* offset 0: read through gs */
+	struct thread *cur;   /* offset 8: whom we serve; NULL: idle */
+	uint64_t scratch[2];  /* offset 16: entry code's */
+	void *stack_top;      /* offset 32 */
+	struct thread *loaded;	/* [K] whose extended state and bases this CPU holds */
+	struct arch_aspace *space; /* [K] loaded page tables */
+	unsigned index;
+	unsigned hardware_id; /* APIC id */
+	bool online;
+	bool resched;	     /* [K] pick again before leaving */
+	struct silo *payer;  /* [K] who pays for the time since `since` */
+	uint64_t since;	     /* [K] TSC at the last charge */
+	uint64_t slice_end;  /* [K] ns; DEADLINE_NEVER when nobody waits */
+	uint64_t timer_armed; /* [K] what arch_timer_set was told */
+	uint32_t tlb_seen;   /* generation of flush requests that this CPU has served */
+	uint64_t switches;
+	struct arch_cpu *arch; /* descriptor tables, upcall frame: arch's own */
+};
+
+extern struct cpu cpus[CPUS_MAX];
+extern unsigned cpu_count;
+
+struct kernel_lock {
+	uint32_t next, owner;
+	uint64_t taken; /* TSC, test of the longest hold */
+};
+extern struct kernel_lock kernel_lock;
+extern uint64_t lock_hold_max, lock_hold_where;
+extern bool lock_measured; /* boot option lock=measure */
+
+static inline void lock_kernel(void)
+{
+	uint32_t me = __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_RELAXED);
+	while (unlikely(__atomic_load_n(&kernel_lock.owner, __ATOMIC_ACQUIRE) != me)) {
+		arch_tlb_serve();
+		arch_relax();
+	}
+}
+static inline void unlock_kernel(void)
+{
+	__atomic_store_n(&kernel_lock.owner, kernel_lock.owner + 1, __ATOMIC_RELEASE);
+}
+
+/* Entered from arch with the registers saved in cur->regs. They end in arch_leave. */
+noreturn void kernel_syscall(struct thread *cur);
+struct fault_info {
+	enum fault_reason reason;
+	uint64_t code, address;
+	uint32_t access; /* FAULT_PAGE: PROT_R, PROT_W or PROT_X */
+};
+noreturn void kernel_fault(struct thread *cur, const struct fault_info *f);
+/* vector 0: reschedule or timer; else a device's. cur may be NULL. */
+noreturn void kernel_interrupt(unsigned vector);

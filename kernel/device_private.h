@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * device_private.h: what device.c, dma.c and irq.c share. All fields [K].
+ */
+#pragma once
+#include "device.h"
+#include "handle.h"
+#include "process.h"
+#include "silo.h"
+
+/* Memory that was made or mapped through a device. */
+enum claim_kind {
+	CLAIM_REGISTERS,  /* a physical VMO */
+	CLAIM_CONTIGUOUS, /* a contiguous VMO; pinned while in quarantine */
+	CLAIM_MAPPED,	  /* dma_map: pages of a VMO, pinned */
+};
+
+/* The first two end with their VMO (vmo_on_destroy), the last by dma_unmap or after quarantine. */
+struct claim {
+	struct list node;      /* device->claims */
+	struct device *device; /* NULL: it is gone, and this only waits for the VMO's end */
+	struct vmo *vmo;       /* NULL: frames of a VMO that is gone, in quarantine */
+	uint8_t kind;	       /* enum claim_kind */
+	bool quarantined;
+	bool confined; /* mapped in the device's domain */
+	uint64_t page, pages;
+	paddr_t frames;	   /* no VMO: first of `pages` frames held */
+	struct silo *silo; /* counted; charged RES_DMA for all but registers */
+};
+
+#define NO_SOURCE 0xffffffffu
+
+struct device {
+	struct object object;
+	struct device *parent; /* counted; NULL at the root */
+	struct list children, sibling;
+	struct list all_node;	 /* every device that exists */
+	struct device_args args; /* the root's are not looked at */
+	struct process *owner;	 /* not counted: cleared at its death */
+	struct list irqs;	 /* irq.device_node */
+	uint32_t irq_count, msi_count;
+	struct list claims;
+	struct iommu_domain *domain;	    /* counted; NULL: no IOMMU, or no DMA yet */
+	uint64_t dma_used, dma_quarantined; /* bytes */
+	bool orphan;			    /* no handle is left, but DMA memory: holds itself */
+};
+
+/* Find a device handle; the mode of the caller's silo must have `mode`. -EPERM. */
+must_check int device_find(struct thread *cur, handle_t h, uint32_t rights, uint32_t mode,
+			   struct cap **cap, struct device **out);
+/* Make the caller its owner; -EBUSY when another process is. */
+must_check int device_own(struct device *d, struct process *p);
+static inline bool device_is_root(const struct device *d)
+{
+	return !d->parent;
+}
+/* Is the range inside one register window of the device, and not memory of the kernel's? */
+bool device_has_registers(const struct device *d, uint64_t base, uint64_t len);
+
+bool device_has_line(const struct device *d, uint32_t line);
+struct list *devices_all(void); /* device.all_node */
+/* dma.c: a physical VMO of checked registers; its handle, a child of `above`, or an error. */
+must_check int64_t claim_registers(struct thread *cur, struct cap *above, struct device *d,
+				   uint64_t base, uint64_t size);
+
+/* irq.c: detach all of a device's interrupts from their lines and vectors. */
+void irqs_silence(struct device *d);
+/* dma.c: end register mappings, put DMA memory into quarantine. */
+void claims_silence(struct device *d);
+/* dma.c: the device goes: forget its register VMOs, which live on unmapped. */
+void claims_forget(struct device *d);
+/* aspace.c: take a VMO out of all page tables and end its mappings. */
+void vmo_unmap_everywhere(struct vmo *v);
+/* dma.c: move what is in quarantine to a successor for the same requester. */
+void claims_adopt(struct device *to, struct device *from);

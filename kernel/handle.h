@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * handle.h: capabilities, the tables that hold them, and the derivation tree.
+ *
+ * A capability (struct cap) is one holder's right to one object, and a node of
+ * the derivation tree. It sits in a slot of a process's table, in a message on
+ * its way, or in a mapping. The slot points to the cap, so that moving a handle
+ * is one pointer and one generation. Closing a cap that has several children
+ * leaves a tombstone (object NULL) in the tree; one with a single child or none
+ * is spliced out. Only revoke kills what is below.
+ *
+ * Invariant: cap->slot, when not NULL, points to the pointer that points to cap.
+ */
+#pragma once
+#include "object.h"
+
+struct process;
+struct thread;
+struct handle_table;
+
+enum cap_kind { CAP_HANDLE, CAP_MAPPING, CAP_TOMB };
+#define CAP_DEPTH_MAX 16
+
+struct cap {
+	struct object *object; /* [K] a counted reference; NULL for a tombstone */
+	uint32_t rights;
+	uint8_t kind;	 /* enum cap_kind */
+	uint8_t flags;	 /* HANDLE_* */
+	bool revoking;	 /* revoke works below: no deriving, sending, mapping */
+	uint16_t index;	 /* of its slot, when `table` is set */
+	struct cap *parent, *child, *next, *prev; /* derivation tree; siblings NULL-terminated */
+	struct cap **slot;	    /* what points here */
+	struct handle_table *table; /* NULL when in a message or a mapping */
+	struct account *account;    /* charged for it */
+};
+
+struct handle_slot {
+	struct cap *cap;	/* NULL: free */
+	uint32_t gen;		/* of the handle that stands here, or will next */
+	uint32_t next_free;	/* HANDLE_SLOTS_MAX: the last */
+};
+
+#define SLOTS_PER_CHUNK (PAGE_SIZE / sizeof(struct handle_slot))
+#define CHUNKS		(HANDLE_SLOTS_MAX / SLOTS_PER_CHUNK)
+
+struct handle_table {
+	struct handle_slot *chunk[CHUNKS];
+	uint32_t free;	/* first free slot, or HANDLE_SLOTS_MAX */
+	uint32_t slots; /* slots that exist */
+	uint32_t used;
+	struct account *account; /* pays for entries */
+	struct process *process;
+};
+
+/* Find a handle of the calling thread's process: right type, all of `rights`, capability mode
+ * obeyed. 0, -EBADF, -EINVAL (type), -EACCES (rights), -EPERM (capability mode). OBJ_NONE: any. */
+must_check int cap_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
+			struct cap **out);
+/* The same for the object alone. */
+must_check int object_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
+			   void *out_object);
+
+/* Put a new capability into a table, a child of `parent` (NULL: a root). The object gains a
+ * reference. 0, -EMFILE, -ENOMEM, -EDQUOT, -EMLINK, -EAGAIN (revoke under way above). */
+must_check int handle_install(struct handle_table *t, struct object *o, uint32_t rights,
+			      struct cap *parent, handle_t *out);
+
+void handle_table_init(struct handle_table *t, struct process *p, struct account *a);
+/* Copy entries with HANDLE_INHERIT to the same numbers of an empty table. */
+must_check int handle_table_inherit(struct handle_table *to, struct handle_table *from);
+/* Move entries with HANDLE_STAY to the same numbers of an empty table (process_exec). */
+must_check int handle_table_split(struct handle_table *to, struct handle_table *from);
+struct cap *handle_at(struct handle_table *t, uint32_t index); /* NULL: free or no such slot */
+handle_t handle_number(const struct cap *c);
+/* Make `n` slots available so that as many moves cannot fail. 0, -EMFILE, -EDQUOT, -ENOMEM. */
+must_check int handle_room(struct handle_table *t, unsigned n);
+/* Move a cap out of its slot into *to (a message) or into a table (after handle_room). */
+void cap_detach(struct cap *c, struct cap **to);
+handle_t cap_attach(struct handle_table *t, struct cap *c);
+void handle_room_release(struct handle_table *t, unsigned n); /* what handle_room took, unused */
+bool cap_revoking(const struct cap *c); /* it or an ancestor */
+unsigned cap_depth(const struct cap *c);
+void cap_close(struct cap *c);		/* end this capability; children re-parent */
+/* Close entries that have none of `keep_flags`, a slice of 64 from *cursor on; true: done. */
+bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *cursor);
+void handle_table_free(struct handle_table *t);
+void handle_table_swap(struct handle_table *a, struct handle_table *b); /* contents, not owners */
+extern struct process *clearing_process; /* [K] whose table a cleanup slice is closing */
+
+/* Mappings (aspace.c): the node lives inside the mapping. */
+void cap_link_child(struct cap *parent, struct cap *node);
+void cap_unlink(struct cap *node); /* splices its children up */
+void mapping_revoked(struct cap *node); /* in aspace.c: unmap; unlinks the node */

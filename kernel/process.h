@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * process.h: processes: handles, identity, life and death.
+ *
+ * States: PROCESS_NEW (no thread started) - RUNNING - CORPSE (all threads ended,
+ * handles closed but for kept ones, memory and registers readable) - GONE
+ * (reaped). process_set_state is the only writer. A corpse is reaped by
+ * process_reap, or when its last handle goes.
+ */
+#pragma once
+#include "handle.h"
+#include "thread.h"
+
+struct process {
+	struct object object;
+	uint8_t state;	  /* enum process_state */
+	bool capability;  /* capability mode */
+	bool is_main;
+	bool ending;	  /* process_end was called */
+	bool clearing;	  /* its table is being cleared, in slices */
+	uint64_t pid;
+	struct silo *silo;	/* counted */
+	struct aspace *aspace;	/* of new threads; counted */
+	struct handle_table table;
+	struct list threads;	/* thread.process_node */
+	uint32_t thread_count;	/* alive */
+	struct list silo_node;
+	struct list watches;	/* watch.source_node, EVENT_PROCESS */
+	struct watch *handler;	/* the watch for PROCESS_EV_FAULT */
+	struct identity identity; /* ready to copy; badge and rights filled per message */
+	uint64_t upcall, fault_entry, shim_lo, shim_hi;
+	uint32_t pledges, next_pledges;
+	int32_t code;
+	struct fault_record crash;
+	struct thread *last;  /* counted; registers of the crash, in a corpse */
+	uint64_t main_thread; /* object number of the first thread */
+	uint64_t cpu_ns;      /* of ended threads */
+	struct list work_node; /* processes whose table is being cleared */
+	uint32_t clear_cursor;
+	struct list orphans; /* calls that its threads had in hand; thread.call_node */
+	char name[NAME_MAX_LEN];
+};
+
+struct process *process_of(struct object *o);
+must_check int process_make(struct silo *s, struct aspace *as, const struct process_args *a,
+			    struct process **out);
+/* End all threads and turn it into a corpse. `reason` FAULT_NONE: an exit with `code`. */
+void process_end(struct process *p, int32_t code, const struct fault_record *crash);
+void process_thread_gone(struct thread *t); /* the last one ends the process */
+void process_event(struct process *p, uint32_t what, uint64_t data);
+/* One slice of clearing tables of dead processes; true: more to do. Called before leaving. */
+bool process_cleanup_slice(void);
+void process_identity_update(struct process *p); /* after silo, mode or pledges changed */
+void process_info_fill(struct process *p, struct process_info *info);

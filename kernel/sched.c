@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sched.c: who runs on which CPU, and who pays for it.
+ *
+ * A band holds the silos that have ready threads, ordered by virtual time; a
+ * silo holds its ready threads in turn. A thread runs on the account of
+ * `payer`: its own silo, or the one whose request it serves. Time is charged
+ * when a CPU picks again, not at a direct switch, which keeps the payer.
+ *
+ * Invariant: a thread is in a run queue exactly when it is READY, not suspended
+ * and not running; `on_queue` says so. Some CPU's one-shot timer is never later
+ * than the earliest timer.
+ */
+#include "log.h"
+#include "process.h"
+#include "sched.h"
+#include "silo.h"
+#include "syscall.h"
+
+static struct list bands[BANDS] = {{&bands[0], &bands[0]}, {&bands[1], &bands[1]},
+				   {&bands[2], &bands[2]}};
+static uint64_t band_vtime[BANDS]; /* of the silo picked last: where newcomers start */
+uint64_t stat_switches;
+
+/* ---- run queues ------------------------------------------------------------- */
+
+static void entity_link(struct silo *s, enum band b)
+{
+	struct sched_entity *e = &s->entity[b];
+	struct list *at = bands[b].prev;
+
+	if (e->linked || s->throttled || list_empty(&e->threads))
+		return;
+	if (e->vtime < band_vtime[b])
+		e->vtime = band_vtime[b];
+	while (at != &bands[b] && container_of(at, struct sched_entity, node)->vtime > e->vtime)
+		at = at->prev;
+	list_add_head(at, &e->node);
+	e->linked = true;
+}
+
+static void entity_unlink(struct sched_entity *e)
+{
+	if (!e->linked)
+		return;
+	list_del(&e->node);
+	e->linked = false;
+}
+
+/* The CPU that should look again because `t` is ready; NULL: none. */
+static struct cpu *kick_target(const struct thread *t)
+{
+	struct cpu *best = NULL;
+	unsigned lowest = t->band;
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *c = &cpus[i];
+
+		if (!c->online || !(t->cpus >> i & 1) || c->resched)
+			continue;
+		if (!c->cur) {
+			best = c;
+			if (c == t->cpu)
+				return c;
+			lowest = BANDS;
+		} else if (c->cur->band > lowest && lowest < BANDS) {
+			best = c;
+			lowest = c->cur->band;
+		}
+	}
+	return best;
+}
+
+void sched_kick(struct cpu *c)
+{
+	if (c->resched)
+		return;
+	c->resched = true;
+	if (c != this_cpu())
+		arch_ipi(c);
+}
+
+void sched_ready(struct thread *t)
+{
+	struct sched_entity *e;
+	struct cpu *target, *here = this_cpu();
+
+	if (t->suspended || t->on_queue)
+		return;
+	e = &t->payer->entity[t->band];
+	list_add_tail(&e->threads, &t->node);
+	t->on_queue = true;
+	entity_link(t->payer, t->band);
+	target = kick_target(t);
+	if (target)
+		sched_kick(target);
+	else if (here->slice_end == DEADLINE_NEVER)
+		here->slice_end = arch_now() + SLICE_NS; /* share this CPU in turn */
+}
+
+void sched_remove(struct thread *t)
+{
+	struct sched_entity *e = &t->payer->entity[t->band];
+
+	if (!t->on_queue)
+		return;
+	list_del(&t->node);
+	t->on_queue = false;
+	if (list_empty(&e->threads))
+		entity_unlink(e);
+}
+
+/* ---- time ------------------------------------------------------------------- */
+
+static void refill(struct timer *tm)
+{
+	struct silo *s = container_of(tm, struct silo, refill);
+	uint64_t now = arch_now();
+
+	s->period_start = now;
+	s->used_cycles = s->used_cycles > s->quota_cycles ? s->used_cycles - s->quota_cycles : 0;
+	if (s->throttled && s->used_cycles < s->quota_cycles) {
+		s->throttled = false;
+		s->throttled_ns += now - s->throttled_since;
+		for (unsigned b = 0; b < BANDS; b++)
+			entity_link(s, b);
+		sched_kick(this_cpu());
+	}
+	if (s->throttled || s->used_cycles)
+		timer_arm(&s->refill, now + s->period_ns);
+}
+
+static void quota_use(struct silo *s, uint64_t cycles)
+{
+	uint64_t now;
+
+	s->used_cycles += cycles;
+	if (!s->refill.armed) {
+		s->refill.fire = refill;
+		timer_arm(&s->refill, arch_now() + s->period_ns);
+	}
+	if (s->throttled || s->used_cycles < s->quota_cycles)
+		return;
+	now = arch_now();
+	s->throttled = true;
+	s->throttled_since = now;
+	for (unsigned b = 0; b < BANDS; b++)
+		entity_unlink(&s->entity[b]);
+}
+
+void sched_charge(struct cpu *c)
+{
+	uint64_t now = arch_cycles(), cycles = now - c->since;
+	struct silo *s = c->payer;
+	struct sched_entity *e;
+	enum band b;
+
+	c->since = now;
+	if (!s || !c->cur)
+		return;
+	b = c->cur->band;
+	e = &s->entity[b];
+	c->cur->cpu_ns += cycles;
+	s->cpu_cycles += cycles;
+	e->vtime += cycles * 1024 / (s->shares ? s->shares : 1024);
+	if (e->linked) {
+		entity_unlink(e);
+		entity_link(s, b);
+	}
+	if (s->quota_cycles)
+		quota_use(s, cycles);
+}
+
+/* Cycles that the payer may still use in its period, as a time; NEVER: no quota. */
+static uint64_t quota_end(const struct silo *s, uint64_t now)
+{
+	if (!s->quota_cycles)
+		return DEADLINE_NEVER;
+	if (s->used_cycles >= s->quota_cycles)
+		return now;
+	return now + cycles_to_ns(s->quota_cycles - s->used_cycles) + 1000;
+}
+
+static void timer_program(struct cpu *c)
+{
+	uint64_t want = timer_next();
+
+	if (c->slice_end < want)
+		want = c->slice_end;
+	if (want < c->timer_armed) {
+		c->timer_armed = want;
+		arch_timer_set(want);
+	}
+}
+
+void sched_timer_check(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (unlikely(timer_next() < c->timer_armed || c->slice_end < c->timer_armed))
+		timer_program(c);
+}
+
+void sched_soon(struct cpu *c)
+{
+	uint64_t soon = arch_now() + 100000;
+
+	c->resched = true;
+	if (soon < c->slice_end)
+		c->slice_end = soon;
+}
+
+void sched_tick(struct cpu *c, uint64_t now)
+{
+	if (c->timer_armed <= now)
+		c->timer_armed = DEADLINE_NEVER;
+	timer_run(now);
+	if (c->slice_end <= now)
+		c->resched = true;
+}
+
+/* ---- choosing ----------------------------------------------------------------- */
+
+static struct thread *pick_for(struct cpu *c)
+{
+	for (unsigned b = 0; b < BANDS; b++)
+		list_for_each(e, &bands[b], struct sched_entity, node)
+			list_for_each(t, &e->threads, struct thread, node)
+				if (t->cpus >> c->index & 1) {
+					band_vtime[b] = e->vtime;
+					return t;
+				}
+	return NULL;
+}
+
+static bool anyone_ready(void)
+{
+	return !list_empty(&bands[0]) || !list_empty(&bands[1]) || !list_empty(&bands[2]);
+}
+
+/* The running thread goes back to the queue; its server's loan of a payer stays. */
+static void requeue_current(struct cpu *c)
+{
+	struct thread *t = c->cur;
+	struct sched_entity *e = &t->payer->entity[t->band];
+
+	t->run = THREAD_READY;
+	c->cur = NULL;
+	if (t->suspended)
+		return;
+	list_add_tail(&e->threads, &t->node);
+	t->on_queue = true;
+	entity_link(t->payer, t->band);
+}
+
+void sched_pick(void)
+{
+	struct cpu *c = this_cpu();
+	struct thread *next;
+	uint64_t now = arch_now(), end;
+
+	c->resched = false;
+	sched_charge(c);
+	if (c->cur)
+		requeue_current(c);
+	next = pick_for(c);
+	c->slice_end = DEADLINE_NEVER;
+	if (next) {
+		sched_remove(next);
+		next->run = THREAD_RUNNING;
+		next->cpu = c;
+		c->cur = next;
+		c->payer = next->payer;
+		stat_switches++;
+		if (anyone_ready())
+			c->slice_end = now + SLICE_NS;
+		end = quota_end(next->payer, now);
+		if (end < c->slice_end)
+			c->slice_end = end;
+	} else {
+		c->payer = NULL;
+	}
+}
+
+void sched_yield(struct thread *cur)
+{
+	(void)cur;
+	this_cpu()->resched = true;
+}
+
+/* ---- changes ------------------------------------------------------------------- */
+
+void thread_band_set(struct thread *t, enum band b)
+{
+	bool queued = t->on_queue;
+
+	if (t->band == b)
+		return;
+	sched_remove(t);
+	t->band = b;
+	if (queued)
+		sched_ready(t);
+}
+
+static void thread_follow_silo(struct thread *t, bool runs)
+{
+	struct silo *s = t->process->silo;
+
+	t->cpus = t->affinity & s->affinity;
+	if (runs) {
+		t->suspended &= ~SUSPENDED_SILO;
+		thread_unsuspended(t);
+		return;
+	}
+	t->suspended |= SUSPENDED_SILO;
+	sched_remove(t);
+	if (t->run == THREAD_RUNNING)
+		sched_kick(t->cpu);
+}
+
+void sched_silo_changed(struct silo *s)
+{
+	bool runs = silo_runs(s);
+
+	list_for_each(p, &s->processes, struct process, silo_node)
+		list_for_each(t, &p->threads, struct thread, process_node)
+			if (t->run != THREAD_NEW && t->run != THREAD_DEAD)
+				thread_follow_silo(t, runs);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sched.h: who runs. Bands; in a band, fair shares by silo; in a silo, in turn.
+ */
+#pragma once
+#include "cpu.h"
+#include "thread.h"
+
+#define SLICE_NS 5000000ull
+
+/* Per silo and band, inside struct silo. */
+struct sched_entity {
+	struct list node;    /* band's list of silos with ready threads, by virtual time */
+	struct list threads; /* ready threads of this silo, in turn */
+	uint64_t vtime;
+	bool linked;
+};
+
+void sched_ready(struct thread *t);    /* put into a run queue; kicks a CPU */
+void sched_remove(struct thread *t);   /* take out of its run queue */
+void sched_pick(void);		       /* choose cpu->cur (or NULL) and arm the timer */
+void sched_charge(struct cpu *c);      /* bring the payer's time up to date */
+/* Direct switch to a thread that waits: no run queue, no new slice; `payer` stays in charge. */
+static inline void sched_switch(struct cpu *c, struct thread *to)
+{
+	to->run = THREAD_RUNNING;
+	to->cpu = c;
+	c->cur = to;
+}
+/* May `to` start on this CPU at once? */
+static inline bool sched_can_switch(const struct cpu *c, const struct thread *to)
+{
+	return likely(!to->suspended && (to->cpus >> c->index & 1) && !c->resched &&
+		      to->payer == c->payer);
+}
+void sched_soon(struct cpu *c); /* enter the kernel again within 100 us, and pick again */
+void sched_timer_check(void); /* before leaving: this CPU's one-shot covers timers and slice */
+void thread_band_set(struct thread *t, enum band b);
+uint64_t cycles_to_ns(uint64_t cycles), ns_to_cycles(uint64_t ns); /* main.c */
+void sched_yield(struct thread *cur);
+void sched_tick(struct cpu *c, uint64_t now);
+void sched_kick(struct cpu *c);
+void sched_silo_changed(struct silo *s); /* paused, resumed, throttled, unthrottled */

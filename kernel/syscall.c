@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * syscall.c: the ways into the portable kernel and the one way out.
+ *
+ * Every entry takes the kernel lock; kernel_leave is the only exit: it finishes
+ * deferred work, chooses who runs, and hands over to arch_leave, which drops the
+ * lock.
+ */
+#include "aspace.h"
+#include "channel.h"
+#include "device.h"
+#include "log.h"
+#include "process.h"
+#include "queue.h"
+#include "silo.h"
+#include "syscall.h"
+
+/* What a handler answered goes into the result register, or the call is run again. A thread
+ * that was parked with K_RESTART is rewound when it is woken. */
+static inline void result_set(struct thread *cur, int64_t result)
+{
+	if (likely(result > K_RESTART))
+		REGS_RESULT(&cur->regs) = (uint64_t)result;
+	else if (result == K_RESTART && this_cpu()->cur == cur)
+		arch_restart_syscall(cur);
+}
+#define SYSCALL_RESULT(cur, result) result_set(cur, result)
+#include "dispatch.h" /* generated */
+
+uint64_t stat_faults, stat_interrupts;
+uint64_t lock_hold_max, lock_hold_where;
+bool lock_measured;
+struct kernel_lock kernel_lock;
+
+static void hold_measure(uint64_t where)
+{
+	uint64_t held = arch_cycles() - kernel_lock.taken;
+
+	if (held > lock_hold_max) {
+		lock_hold_max = held;
+		lock_hold_where = where;
+	}
+}
+
+/* A dying or interrupted thread does not simply go on. */
+static void current_check(struct thread *cur)
+{
+	if (cur->dying)
+		thread_end(cur);
+	else if (cur->interrupted)
+		(void)thread_interrupt_deliver(cur); /* inside the shim: tried again later */
+}
+
+static noreturn void kernel_leave(uint64_t where)
+{
+	struct cpu *c = this_cpu();
+
+	while (unlikely(!c->cur || c->resched)) {
+		bool more = process_cleanup_slice();
+
+		more |= memory_cleanup_slice();
+		sched_pick();
+		if (!more)
+			break;
+		if (c->cur) {
+			sched_soon(c); /* the next slice at the next entry */
+			break;
+		}
+		unlock_kernel();
+		arch_relax();
+		lock_kernel();
+	}
+	if (c->cur && unlikely(c->cur->dying | c->cur->interrupted)) {
+		current_check(c->cur);
+		if (!c->cur)
+			kernel_leave(where);
+	}
+	sched_timer_check();
+	if (unlikely(lock_measured))
+		hold_measure(where);
+	arch_leave();
+}
+
+static void kernel_enter(void)
+{
+	lock_kernel();
+	if (unlikely(lock_measured))
+		kernel_lock.taken = arch_cycles();
+}
+
+int64_t sys_null(struct thread *cur)
+{
+	(void)cur;
+	return 0;
+}
+
+noreturn void kernel_syscall(struct thread *cur)
+{
+	uint64_t number = REGS_NUMBER(&cur->regs), index = number - SYSCALL_BASE;
+
+	kernel_enter();
+	if (likely(index < array_len(syscall_table) && syscall_table[index]))
+		syscall_table[index](cur);
+	else
+		REGS_RESULT(&cur->regs) = (uint64_t)-ENOSYS;
+	kernel_leave(number);
+}
+
+/* ---- faults -------------------------------------------------------------------------- */
+
+bool upcall_enter(struct thread *t, const struct fault_info *f)
+{
+	struct thread_block b;
+	struct process *p = t->process;
+	uint64_t head = offsetof(struct thread_block, msg);
+
+	if (aspace_read(t->aspace, t->block, &b, head) != (int64_t)head || b.busy)
+		return false;
+	b.busy = 1;
+	b.reason = f->reason;
+	b.code = f->code;
+	b.address = f->address;
+	regs_save_user(&t->regs, &b.rip, &b.rflags, &b.rsp);
+	if (aspace_write(t->aspace, t->block, &b, head) != (int64_t)head)
+		return false;
+	regs_enter_user(&t->regs, p->fault_entry);
+	return true;
+}
+
+/* A fault that memory could not serve: own upcall, the watching handler, or the end. */
+static void fault_report(struct thread *cur, const struct fault_info *f)
+{
+	struct process *p = cur->process;
+	struct fault_info report = *f;
+
+	if (f->reason == FAULT_PAGE && REGS_IP(&cur->regs) == 0 && !p->upcall)
+		report.reason = FAULT_SYSCALL;
+	if (cur->stepping && f->reason == FAULT_STEP) {
+		cur->stepping = false;
+		arch_single_step(cur, false);
+	} else if (p->fault_entry && cur->block) {
+		if (upcall_enter(cur, &report))
+			return;
+	}
+	if (!p->handler) {
+		thread_crash(cur, report.reason, report.code, report.address);
+		return;
+	}
+	cur->fault = (struct fault_record){report.reason, report.code, report.address,
+					   REGS_IP(&cur->regs)};
+	thread_park(cur, THREAD_FAULTED, DEADLINE_NEVER);
+	watch_raise(p->handler, PROCESS_EV_FAULT, cur->object.id);
+}
+
+noreturn void kernel_fault(struct thread *cur, const struct fault_info *f)
+{
+	struct fault_info info = *f;
+	int64_t result = -EFAULT;
+
+	kernel_enter();
+	stat_faults++;
+	if (f->reason == FAULT_PAGE)
+		result = aspace_fault(cur->aspace, cur, f->address, f->access, &info.reason);
+	if (result == -EFAULT)
+		fault_report(cur, &info);
+	kernel_leave(f->reason);
+}
+
+/* ---- interrupts ------------------------------------------------------------------------ */
+
+noreturn void kernel_interrupt(unsigned vector)
+{
+	struct cpu *c = this_cpu();
+
+	kernel_enter();
+	stat_interrupts++;
+	if (vector)
+		irq_raise(vector);
+	else
+		sched_tick(c, arch_now());
+	kernel_leave(vector);
+}
+
+int64_t sys_upcall_return(struct thread *cur, uaddr_t regs)
+{
+	struct thread_regs r;
+	uint32_t idle = 0;
+	int64_t err = copy_in(cur, &r, regs, sizeof(r));
+
+	if (err)
+		return err;
+	err = arch_regs_set(cur, &r);
+	if (err)
+		return err;
+	if (cur->block &&
+	    aspace_write(cur->aspace, cur->block, &idle, sizeof(idle)) != sizeof(idle))
+		thread_crash(cur, FAULT_PAGE, 0, cur->block);
+	return K_DONE;
+}

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * thread.c: birth, waiting, waking, end of threads.
+ *
+ * A thread that waits has one record: `run`, its list node, its timer. Whoever
+ * wakes it takes it out of the list first. A thread that is killed while another
+ * CPU runs it is marked `dying` and ends when that CPU enters the kernel.
+ */
+#include "log.h"
+#include "channel.h"
+#include "memory.h"
+#include "queue.h"
+#include "silo.h"
+#include "syscall.h"
+
+struct thread *thread_of(struct object *o)
+{
+	return container_of(o, struct thread, object);
+}
+
+static int message_page_make(struct thread *t, uint64_t addr)
+{
+	uint32_t flags = PROT_R | PROT_W | MAP_DROP | (addr ? MAP_AT : 0);
+	int err = vmo_make(t->process->silo->account, VMO_WIRED, PAGE_SIZE, &t->msg_vmo);
+
+	if (err)
+		return err;
+	t->msg_addr = addr;
+	err = aspace_map_vmo(t->aspace, t->msg_vmo, 0, PAGE_SIZE, flags, NULL, &t->msg_addr);
+	if (err) {
+		object_put(vmo_object(t->msg_vmo));
+		return err;
+	}
+	t->msg = phys_to_virt(vmo_frame(t->msg_vmo, 0));
+	return 0;
+}
+
+static bool args_valid(const struct thread_args *a)
+{
+	return a->entry < USER_HI && a->sp <= USER_HI && a->fs < USER_HI && a->gs < USER_HI &&
+	       page_aligned(a->msg) && a->msg < USER_HI && a->block < USER_HI &&
+	       (a->block & 7) == 0 && !a->reserved;
+}
+
+int thread_make(struct process *p, struct aspace *as, const struct thread_args *a,
+		struct thread **out)
+{
+	struct account *account = p->silo->account;
+	uint64_t limit = p->silo->limits[LIMIT_PROCESS_THREADS];
+	struct thread *t;
+	int err;
+
+	if (!args_valid(a))
+		return -EINVAL;
+	if (limit && p->thread_count >= limit)
+		return -EDQUOT;
+	err = account_charge(account, RES_THREADS, 1);
+	if (err)
+		return err;
+	t = kmem_alloc(account, sizeof(*t));
+	if (!t) {
+		account_uncharge(account, RES_THREADS, 1);
+		return -ENOMEM;
+	}
+	object_init(&t->object, OBJ_THREAD, account);
+	t->process = p;
+	t->aspace = as;
+	object_get(&p->object);
+	object_get(&as->object);
+	list_init(&t->node);
+	list_init(&t->process_node);
+	list_init(&t->call_node);
+	t->timer.fire = thread_timeout;
+	t->run = THREAD_NEW;
+	t->block = a->block;
+	t->own_band = t->band = p->silo->band;
+	t->payer = p->silo;
+	t->affinity = UINT64_MAX;
+	t->cpus = p->silo->affinity;
+	err = message_page_make(t, a->msg);
+	if (!err)
+		err = arch_thread_init(t, a);
+	if (err) {
+		t->run = THREAD_DEAD; /* never counted in the process */
+		object_put(&t->object);
+		return err;
+	}
+	list_add_tail(&p->threads, &t->process_node);
+	p->thread_count++;
+	if (!p->main_thread)
+		p->main_thread = t->object.id;
+	*out = t;
+	return 0;
+}
+
+void thread_destroy(struct object *o)
+{
+	struct thread *t = thread_of(o);
+
+	if (t->run == THREAD_NEW) { /* made, never started, last handle gone */
+		t->run = THREAD_DEAD;
+		process_thread_gone(t);
+	}
+	assert(t->run == THREAD_DEAD);
+	arch_thread_free(t);
+	if (t->msg_vmo)
+		object_put(vmo_object(t->msg_vmo));
+	account_uncharge(t->object.account, RES_THREADS, 1);
+	object_put(&t->aspace->object);
+	object_put(&t->process->object);
+	kmem_free(t, sizeof(*t));
+}
+
+/* ---- waiting ------------------------------------------------------------------- */
+
+void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
+{
+	cur->run = why;
+	this_cpu()->cur = NULL;
+	if (deadline != DEADLINE_NEVER)
+		timer_arm(&cur->timer, deadline);
+}
+
+void thread_wake(struct thread *t, int64_t result)
+{
+	timer_disarm(&t->timer);
+	if (result == K_RESTART)
+		arch_restart_syscall(t);
+	else if (result != K_DONE)
+		REGS_RESULT(&t->regs) = (uint64_t)result;
+	t->run = THREAD_READY;
+	sched_ready(t);
+}
+
+void thread_unwait(struct thread *t)
+{
+	timer_disarm(&t->timer);
+	switch ((enum thread_run)t->run) {
+	case THREAD_CALLING:
+	case THREAD_REPLY: call_leave(t); break;
+	case THREAD_PAGER: pager_wait_cancel(t); break;
+	case THREAD_RECEIVE:
+	case THREAD_QUEUE:
+	case THREAD_FUTEX:
+	case THREAD_SLEEP: list_del(&t->node); break;
+	case THREAD_READY: sched_remove(t); break;
+	case THREAD_NEW:
+	case THREAD_RUNNING:
+	case THREAD_FAULTED:
+	case THREAD_DEAD: break;
+	}
+}
+
+void thread_timeout(struct timer *tm)
+{
+	struct thread *t = container_of(tm, struct thread, timer);
+	enum thread_run was = t->run;
+
+	thread_unwait(t);
+	if (was == THREAD_PAGER) {
+		t->pager_error = -ETIMEDOUT;
+		thread_wake(t, K_RESTART);
+		return;
+	}
+	thread_wake(t, was == THREAD_SLEEP ? 0 : -ETIMEDOUT);
+}
+
+static bool waits_interruptibly(const struct thread *t)
+{
+	return t->run == THREAD_CALLING || t->run == THREAD_REPLY || t->run == THREAD_RECEIVE ||
+	       t->run == THREAD_QUEUE || t->run == THREAD_FUTEX || t->run == THREAD_SLEEP;
+}
+
+/* ---- the end --------------------------------------------------------------------- */
+
+void thread_end(struct thread *t)
+{
+	struct cpu *c = t->cpu;
+	bool started = t->run != THREAD_NEW;
+
+	if (t->run == THREAD_DEAD)
+		return;
+	if (t->run == THREAD_RUNNING && c != this_cpu()) {
+		t->dying = true; /* that CPU finishes it: thread_end again in kernel_leave */
+		sched_kick(c);
+		return;
+	}
+	thread_unwait(t);
+	if (t->run == THREAD_RUNNING)
+		c->cur = NULL;
+	t->run = THREAD_DEAD;
+	if (t->client)
+		request_orphan(t);
+	process_thread_gone(t);
+	if (started)
+		object_put(&t->object); /* a started thread holds itself */
+}
+
+void thread_crash(struct thread *t, uint32_t reason, uint64_t code, uint64_t address)
+{
+	struct process *p = t->process;
+
+	t->fault = (struct fault_record){reason, code, address, REGS_IP(&t->regs)};
+	klog(LOG_USER, LOG_ERROR, "pid %lu %s: %s at %lx, address %lx, code %lx", p->pid, p->name,
+	     fault_name(reason), t->fault.rip, address, code);
+	if (!p->last) {
+		p->last = t;
+		object_get(&t->object);
+	}
+	process_end(p, -1, &t->fault);
+}
+
+const char *fault_name(uint32_t reason)
+{
+	static const char *const names[FAULT_REASONS] = {
+		[FAULT_NONE] = "no fault",
+		[FAULT_PAGE] = "page fault",
+		[FAULT_PAGER] = "pager failed",
+		[FAULT_MEMORY] = "out of memory",
+		[FAULT_PROTECTION] = "general protection",
+		[FAULT_OPCODE] = "invalid opcode",
+		[FAULT_DIVIDE] = "divide error",
+		[FAULT_FLOAT] = "floating-point error",
+		[FAULT_STACK] = "stack fault",
+		[FAULT_ALIGNMENT] = "alignment",
+		[FAULT_BREAKPOINT] = "breakpoint",
+		[FAULT_STEP] = "single step",
+		[FAULT_OVERFLOW] = "overflow",
+		[FAULT_SYSCALL] = "foreign system call",
+		[FAULT_DOUBLE] = "fault in the fault handler",
+		[FAULT_MACHINE] = "machine check",
+		[FAULT_INTERRUPT] = "interrupt",
+	};
+	return reason < FAULT_REASONS ? names[reason] : "unknown fault";
+}
+
+/* ---- system calls ------------------------------------------------------------------ */
+
+int64_t sys_thread_create(struct thread *cur, handle_t process, uaddr_t args)
+{
+	struct thread_args a;
+	struct object *o;
+	struct thread *t;
+	handle_t h;
+	int64_t err = object_find(cur, process, OBJ_PROCESS, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	err = copy_in(cur, &a, args, sizeof(a));
+	if (err)
+		return err;
+	if (process_of(o)->state > PROCESS_RUNNING || process_of(o)->clearing)
+		return -ESRCH;
+	err = thread_make(process_of(o), process_of(o)->aspace, &a, &t);
+	if (err)
+		return err;
+	err = handle_install(&cur->process->table, &t->object, RIGHTS_ALL & ~RIGHT_WX, NULL, &h);
+	object_put(&t->object);
+	return err ? err : (int64_t)h;
+}
+
+int64_t sys_thread_start(struct thread *cur, handle_t thread)
+{
+	struct object *o;
+	struct thread *t;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	if (t->run != THREAD_NEW || t->process->state > PROCESS_RUNNING || t->process->clearing)
+		return -EBUSY;
+	if (silo_takes(t->process->silo))
+		return -EINVAL;
+	object_get(&t->object); /* a started thread holds itself */
+	t->process->state = PROCESS_RUNNING;
+	t->run = THREAD_READY;
+	if (!silo_runs(t->process->silo))
+		t->suspended |= SUSPENDED_SILO;
+	sched_ready(t);
+	return 0;
+}
+
+int64_t sys_thread_exit(struct thread *cur, uint64_t clear, uint64_t block)
+{
+	uint32_t zero = 0;
+	uint64_t vmo, offset;
+	int64_t woken;
+
+	if (clear && aspace_write(cur->aspace, clear, &zero, sizeof(zero)) == sizeof(zero) &&
+	    aspace_key(cur->aspace, clear, &vmo, &offset) == 0)
+		futex_ring(vmo, offset, 1, &woken);
+	if (block && aspace_write(cur->aspace, block, &zero, sizeof(zero)) < 0)
+		klog(LOG_USER, LOG_WARN, "pid %lu: thread block cannot be released",
+		     cur->process->pid);
+	thread_end(cur);
+	return K_DONE;
+}
+
+/* Nobody served a suspended receiver; what came meanwhile is given to it now. */
+void thread_unsuspended(struct thread *t)
+{
+	if (t->suspended)
+		return;
+	if (t->run == THREAD_READY)
+		sched_ready(t);
+	else if (t->run == THREAD_QUEUE)
+		queue_poke(queue_of(t->source));
+	else if (t->run == THREAD_RECEIVE && channel_pending(channel_of(t->source)))
+		channel_notify(channel_of(t->source));
+}
+
+int64_t sys_thread_suspend(struct thread *cur, handle_t thread)
+{
+	struct object *o;
+	struct thread *t;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	if (t->run == THREAD_DEAD)
+		return -ESRCH;
+	if (cur->suspending != t) {
+		if ((t->suspended & ~SUSPENDED_SILO) == 0xffff)
+			return -EDQUOT;
+		t->suspended++;
+		cur->suspending = t; /* compared only, never followed */
+		sched_remove(t);
+	}
+	if (t == cur) {
+		cur->suspending = NULL;
+		REGS_RESULT(&cur->regs) = 0;
+		this_cpu()->resched = true;
+		return K_DONE;
+	}
+	if (t->run == THREAD_RUNNING) {
+		sched_kick(t->cpu);
+		return K_RESTART;
+	}
+	cur->suspending = NULL;
+	return 0;
+}
+
+int64_t sys_thread_resume(struct thread *cur, handle_t thread)
+{
+	struct object *o;
+	struct thread *t;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	if (t->run == THREAD_FAULTED) {
+		t->fault.reason = FAULT_NONE;
+		thread_wake(t, K_DONE);
+		return 0;
+	}
+	if (!(t->suspended & ~SUSPENDED_SILO))
+		return -EINVAL;
+	t->suspended--;
+	thread_unsuspended(t);
+	return 0;
+}
+
+/* Enter the fault entry now, or leave the request for the next return to user mode. */
+bool thread_interrupt_deliver(struct thread *t)
+{
+	struct process *p = t->process;
+	uint64_t rip = REGS_IP(&t->regs);
+	struct fault_info f = {FAULT_INTERRUPT, t->interrupt_arg, 0, 0};
+
+	if (!p->fault_entry || !t->block || (rip >= p->shim_lo && rip < p->shim_hi))
+		return false;
+	if (!upcall_enter(t, &f))
+		return false;
+	t->interrupted = false;
+	return true;
+}
+
+int64_t sys_thread_interrupt(struct thread *cur, handle_t thread, uint64_t arg)
+{
+	struct object *o;
+	struct thread *t;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	if (t->run == THREAD_DEAD || t->run == THREAD_NEW)
+		return -ESRCH;
+	t->interrupt_arg = arg;
+	t->interrupted = true;
+	if (waits_interruptibly(t)) {
+		thread_unwait(t);
+		thread_wake(t, -EINTR);
+		t->interrupted = t->process->fault_entry != 0;
+	} else if (t->run == THREAD_RUNNING && t->cpu != this_cpu()) {
+		sched_kick(t->cpu);
+	}
+	return 0;
+}
+
+static int stopped_thread(struct thread *cur, handle_t thread, bool dead_too, struct thread **out)
+{
+	struct object *o;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	*out = thread_of(o);
+	switch ((enum thread_run)(*out)->run) {
+	case THREAD_RUNNING: return -EBUSY;
+	case THREAD_NEW:
+	case THREAD_FAULTED: return 0;
+	case THREAD_DEAD: return dead_too ? 0 : -ESRCH;
+	case THREAD_READY:
+	case THREAD_CALLING:
+	case THREAD_REPLY:
+	case THREAD_RECEIVE:
+	case THREAD_QUEUE:
+	case THREAD_FUTEX:
+	case THREAD_PAGER:
+	case THREAD_SLEEP: return (*out)->suspended ? 0 : -EBUSY;
+	}
+	return -EBUSY;
+}
+
+int64_t sys_thread_state_get(struct thread *cur, handle_t thread, uint32_t what, uaddr_t out,
+			     uint64_t len)
+{
+	struct thread_regs regs;
+	struct thread *t;
+	int64_t err = stopped_thread(cur, thread, true, &t);
+
+	if (err)
+		return err;
+	if (what == THREAD_REGS) {
+		if (len < sizeof(regs))
+			return -EINVAL;
+		arch_regs_get(t, &regs);
+		err = copy_out(cur, out, &regs, sizeof(regs));
+		return err ? err : (int64_t)sizeof(regs);
+	}
+	if (what != THREAD_FPU || len < arch_fpu_size() || !t->arch.fpu)
+		return -EINVAL;
+	err = copy_out(cur, out, t->arch.fpu, arch_fpu_size());
+	return err ? err : (int64_t)arch_fpu_size();
+}
+
+int64_t sys_thread_state_set(struct thread *cur, handle_t thread, uint32_t what, uaddr_t in,
+			     uint64_t len)
+{
+	static uint8_t image[PAGE_SIZE]; /* [K] */
+	struct thread_regs regs;
+	struct thread *t;
+	int64_t err = stopped_thread(cur, thread, false, &t);
+
+	if (err)
+		return err;
+	if (what == THREAD_REGS) {
+		if (len != sizeof(regs))
+			return -EINVAL;
+		err = copy_in(cur, &regs, in, sizeof(regs));
+		return err ? err : arch_regs_set(t, &regs);
+	}
+	if (what != THREAD_FPU || len != arch_fpu_size())
+		return -EINVAL;
+	err = copy_in(cur, image, in, len);
+	return err ? err : arch_fpu_set(t, image, len);
+}
+
+int64_t sys_thread_step(struct thread *cur, handle_t thread)
+{
+	struct thread *t;
+	int err = stopped_thread(cur, thread, false, &t);
+
+	if (err)
+		return err;
+	if (t->run != THREAD_FAULTED && t->run != THREAD_READY)
+		return -EBUSY;
+	arch_single_step(t, true);
+	t->stepping = true;
+	return sys_thread_resume(cur, thread);
+}
+
+int64_t sys_thread_yield(struct thread *cur)
+{
+	sched_yield(cur);
+	return 0;
+}
+
+int64_t sys_thread_affinity(struct thread *cur, handle_t thread, uint64_t mask)
+{
+	struct object *o;
+	struct thread *t;
+	uint64_t all = cpu_count == 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	if (!(mask & t->process->silo->affinity & all))
+		return -EINVAL;
+	t->affinity = mask;
+	t->cpus = mask & t->process->silo->affinity;
+	if (t->run == THREAD_RUNNING && !(t->cpus >> t->cpu->index & 1))
+		sched_kick(t->cpu);
+	return 0;
+}
+
+int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)
+{
+	struct thread_info info = {0};
+	struct object *o;
+	struct thread *t;
+	int64_t err = object_find(cur, thread, OBJ_THREAD, RIGHT_READ, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	info.id = t->object.id;
+	info.run = t->run;
+	info.suspended = t->suspended & ~SUSPENDED_SILO;
+	info.fault = t->fault.reason;
+	info.cpu = t->cpu ? t->cpu->index : 0;
+	info.fault_code = t->fault.code;
+	info.fault_address = t->fault.address;
+	info.fault_rip = t->fault.rip;
+	info.cpu_ns = cycles_to_ns(t->cpu_ns);
+	return copy_out(cur, out, &info, sizeof(info));
+}
+
+int64_t sys_thread_sleep(struct thread *cur, uint64_t deadline)
+{
+	if (deadline <= arch_now())
+		return 0;
+	thread_park(cur, THREAD_SLEEP, deadline);
+	return K_DONE;
+}

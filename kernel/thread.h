@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * thread.h: threads: registers, what they wait for, their one call in flight.
+ *
+ * A thread waits for one thing at a time; `run` says which, and `node` is its
+ * place in that thing's list. Waking a thread writes its result registers and
+ * makes it ready (sched.h). thread_unwait() takes it out of whatever it waits for.
+ */
+#pragma once
+#include "aspace.h"
+#include "timer.h"
+
+struct process;
+struct silo;
+struct channel;
+struct sender;
+struct reply;
+struct queue;
+
+struct thread {
+	struct object object;
+	struct regs regs;	  /* [cur, K] valid while the thread is not in user mode */
+	struct arch_thread arch;
+	struct process *process;  /* [const but for exec] counted */
+	struct aspace *aspace;	  /* counted */
+	struct message_page *msg; /* direct map of its pinned page */
+	struct vmo *msg_vmo;	  /* counted */
+	uint64_t msg_addr, block; /* user addresses */
+
+	uint8_t run;	   /* [K] enum thread_run */
+	uint8_t band;	   /* [K] effective band */
+	uint8_t own_band;
+	bool on_queue;	   /* in a run queue */
+	bool dying;	   /* ends before it reaches user mode again */
+	bool interrupted;  /* an interrupt request waits */
+	uint64_t interrupt_arg;
+	bool stepping;
+	uint32_t suspended; /* count, and SUSPENDED_SILO; does not run while > 0 */
+	struct thread *suspending; /* whom this thread's thread_suspend waits to see stopped */
+	uint64_t affinity;  /* asked for */
+	uint64_t cpus;	    /* affinity and its silo's: where it may run */
+	struct cpu *cpu;   /* where it runs or ran */
+	struct silo *payer; /* [K] whose time it uses: its own silo's, or its caller's */
+	struct list node;  /* run queue, waiters, or unlinked */
+	struct list process_node;
+	struct timer timer; /* deadline of the wait */
+
+	/* THREAD_CALLING and THREAD_REPLY: the call */
+	struct sender *call;	 /* counted while calling */
+	struct channel *call_channel; /* THREAD_REPLY: whose receiver holds it */
+	struct thread *server;	 /* holds the request as its current one */
+	struct reply *reply;	 /* or it was saved */
+	struct list call_node;	 /* channel->unanswered */
+	uint64_t call_tag, call_badge;
+	uint32_t call_rights;
+	uint32_t call_handles[MSG_HANDLES_MAX];
+	uint64_t in, in_len, out, out_len; /* buffers named by the call */
+
+	/* as a server */
+	struct thread *client; /* current request; NULL: none */
+	bool client_gone;      /* current request was abandoned */
+
+	/* THREAD_RECEIVE, THREAD_QUEUE */
+	struct object *source; /* channel or queue it waits at */
+	uint64_t events, events_max; /* queue_wait: user buffer */
+	bool wants_registers;  /* ipc_reply_wait rather than queue_wait */
+
+	/* THREAD_FUTEX */
+	uint64_t key_vmo, key_offset;
+	/* THREAD_PAGER: vmo.c */
+	struct vmo *pager_vmo;
+	uint64_t pager_page;
+	uint32_t pager_access;
+	bool pager_taken;
+	int pager_error; /* set by pager_fail or lateness before the restart */
+
+	/* THREAD_FAULTED, corpses */
+	struct fault_record {
+		uint32_t reason;
+		uint64_t code, address, rip;
+	} fault;
+
+	uint64_t cpu_ns; /* TSC cycles while it was charged */
+};
+
+#define SUSPENDED_SILO 0x80000000u /* its silo does not run */
+
+struct thread *thread_of(struct object *o);
+must_check int thread_make(struct process *p, struct aspace *as, const struct thread_args *a,
+			   struct thread **out);
+/* Park the current thread; cpu->cur becomes NULL. Deadline NEVER: no timer. */
+void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline);
+/* Wake with a result in the result register, or with registers already set (K_DONE), or to
+ * restart its call (K_RESTART). It must not be linked in any wait list any more. */
+void thread_wake(struct thread *t, int64_t result);
+/* Take a waiting thread out of what it waits for (abandons a call). It stays parked. */
+void thread_unwait(struct thread *t);
+void thread_unsuspended(struct thread *t); /* its last suspension may have ended */
+void thread_end(struct thread *t);     /* it will not run again; any state; not for cur in use */
+void thread_timeout(struct timer *tm); /* timer callback */
+void thread_crash(struct thread *t, uint32_t reason, uint64_t code, uint64_t address);
+
+struct fault_info;
+const char *fault_name(uint32_t reason);
+/* Enter the fault entry with a record in the thread's block; false: none, busy, or not writable. */
+must_check bool upcall_enter(struct thread *t, const struct fault_info *f);
+/* An interrupt request meets a thread on its way to user mode; false: later. */
+bool thread_interrupt_deliver(struct thread *t);

@@ -1,0 +1,17 @@
+LIBS += ext4
+HOSTLIBS += ext4
+ext4-srcs := lib/ext4/super.c lib/ext4/group.c lib/ext4/inode.c lib/ext4/map.c \
+	lib/ext4/extent.c lib/ext4/dirblock.c lib/ext4/dir.c lib/ext4/htree.c lib/ext4/hash.c \
+	lib/ext4/link.c lib/ext4/crc.c
+
+UNIT += ext4_hash ext4_image ext4_damage
+ext4_hash-srcs := tests/unit/ext4_hash.c
+ext4_hash-libs := ext4
+ext4_image-srcs := tests/unit/ext4_image.c tests/unit/ext4_support.c
+ext4_image-libs := ext4
+ext4_damage-srcs := tests/unit/ext4_damage.c tests/unit/ext4_support.c
+ext4_damage-libs := ext4
+
+FUZZ += ext4
+fuzz-ext4-srcs := tests/fuzz/ext4.c
+fuzz-ext4-libs := ext4

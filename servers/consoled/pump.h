@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * pump.h: two threads that talk to the driver's file, and the pipes between them and the main one.
+ * Private to servers/consoled.
+ *
+ * One thread reads the file into the pipe `from`, one writes the pipe `to` into the file. A pipe has
+ * one writer and one reader and no lock; who has changed it rings a word.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define PIPE_SIZE 16384u /* power of two */
+
+/* Bytes from one thread to another. head and tail only grow; head - tail bytes are in it. */
+struct pipe {
+	uint8_t ring[PIPE_SIZE];
+	_Atomic uint32_t head, tail;
+	_Atomic uint32_t filled, emptied; /* rung: counts of changes by the writer, by the reader */
+};
+
+struct pump {
+	const char *device; /* path of the driver's data file */
+	struct pipe from, to;
+	_Atomic uint64_t reopened; /* the driver's file */
+};
+
+/* Start both threads. Errors: -EAGAIN no thread. */
+__attribute__((warn_unused_result)) int pump_start(struct pump *p);
+uint32_t pipe_room(struct pipe *p);
+/* As much as there is room for. */
+uint32_t pipe_put(struct pipe *p, const uint8_t *bytes, uint32_t len);
+/* Up to max bytes out. */
+uint32_t pipe_get(struct pipe *p, uint8_t *bytes, uint32_t max);
+void pipe_ring_filled(struct pipe *p);
+void pipe_ring_emptied(struct pipe *p);

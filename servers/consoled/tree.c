@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tree.c: the console as files.
+ *
+ *	cons	    read what is typed, write to the screen
+ *	consctl	    rawon | rawoff | intron | introff. Raw mode holds while an opener that asked for
+ *		    it has the file open; with the last one cooked mode returns
+ *	consintr    blocks; one line "interrupt" each ^C
+ */
+#include <errno.h>
+#include "servers/consoled/console.h"
+
+static int cons_read(struct p9_call *call, uint64_t offset, uint32_t count)
+{
+	struct console *c = call->ctx;
+	const uint8_t *at;
+	uint32_t n = bytes_piece(&c->ready, &at, count);
+	int r;
+
+	(void)offset;
+	if (!count)
+		return 0;
+	if (!n && c->ends && !c->readers.first) {
+		c->ends--;
+		return 0;
+	}
+	if (!n || c->readers.first)
+		return waiters_add(&c->readers, call->req);
+	r = p9_respond_data(call->req, at, n);
+	bytes_drop(&c->ready, n);
+	return r;
+}
+
+/* As much of a write as there is room for, or an error. */
+static int64_t write_take(struct console *c, struct p9_request *req, uint32_t count)
+{
+	uint8_t piece[512];
+	uint32_t done = 0, shown, n;
+	int err;
+
+	while (done < count) {
+		n = count - done < sizeof(piece) ? count - done : (uint32_t)sizeof(piece);
+		err = p9_request_get(req, done, piece, n);
+		if (err)
+			return done ? (int64_t)done : err;
+		shown = console_show(c, piece, n);
+		done += shown;
+		if (shown < n)
+			break;
+	}
+	return done;
+}
+
+static int cons_write(struct p9_call *call, uint64_t offset, uint32_t count)
+{
+	struct console *c = call->ctx;
+	int64_t n;
+
+	(void)offset;
+	if (!count)
+		return 0;
+	if (c->writers.first)
+		return waiters_add(&c->writers, call->req);
+	n = write_take(c, call->req, count);
+	if (!n)
+		return waiters_add(&c->writers, call->req);
+	if (n < 0)
+		return (int)n;
+	p9_request_wrote(call->req, (uint32_t)n);
+	return 0;
+}
+
+void console_drain(struct console *c)
+{
+	struct p9_request *req;
+	int64_t n;
+
+	/* Two bytes are what a line end needs: less is no room. */
+	while (pipe_room(&c->pump.to) >= 2 && (req = waiters_take(&c->writers))) {
+		n = write_take(c, req, req->t.write.data.len);
+		if (n > 0)
+			p9_request_wrote(req, (uint32_t)n);
+		p9_respond(req, n < 0 ? (int)n : n ? 0 : -EIO);
+	}
+}
+
+static void on_room(struct serve_watch *w, const struct event *e)
+{
+	(void)e;
+	console_drain(w->arg);
+}
+
+static void on_input(struct serve_watch *w, const struct event *e)
+{
+	struct console *c = w->arg;
+	uint8_t buf[256];
+	uint32_t n;
+
+	(void)e;
+	while ((n = pipe_get(&c->pump.from, buf, sizeof(buf)))) {
+		for (uint32_t i = 0; i < n; i++)
+			console_typed(c, buf[i]);
+		pipe_ring_emptied(&c->pump.from);
+	}
+	console_feed(c);
+}
+
+int console_watch(struct console *c)
+{
+	int err;
+
+	c->from_watch = (struct serve_watch){.fn = on_input, .arg = c};
+	c->to_watch = (struct serve_watch){.fn = on_room, .arg = c};
+	err = serve_watch_memory(c->serve, &c->from_watch, &c->pump.from.filled);
+	return err ? err : serve_watch_memory(c->serve, &c->to_watch, &c->pump.to.emptied);
+}
+
+static int cons_flush(struct p9_call *call)
+{
+	struct console *c = call->ctx;
+
+	if (!waiters_remove(&c->readers, call->req))
+		waiters_remove(&c->writers, call->req);
+	return 0;
+}
+
+static int cons_attr(struct p9_call *call, struct p9_attr *attr)
+{
+	(void)call;
+	attr->qid.type |= P9_QTAPPEND;
+	return 0;
+}
+
+/* The opener's state is whether it holds raw mode. */
+static void raw_set(struct p9_call *call, bool raw)
+{
+	if (raw == (*call->state != NULL))
+		return;
+	*call->state = raw ? call->ctx : NULL;
+	console_raw(call->ctx, raw);
+}
+
+static int ctl_rawon(struct p9_call *call, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	raw_set(call, true);
+	return 0;
+}
+
+static int ctl_rawoff(struct p9_call *call, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	raw_set(call, false);
+	return 0;
+}
+
+static int ctl_intron(struct p9_call *call, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	((struct console *)call->ctx)->introff = false;
+	return 0;
+}
+
+static int ctl_introff(struct p9_call *call, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	((struct console *)call->ctx)->introff = true;
+	return 0;
+}
+
+static void ctl_close(struct p9_call *call)
+{
+	raw_set(call, false);
+}
+
+static int ctl_text(struct p9_call *call, struct p9_text *out)
+{
+	struct console *c = call->ctx;
+
+	p9_text_printf(out, "%s\n%s\n", c->raw ? "rawon" : "rawoff",
+		       c->introff ? "introff" : "intron");
+	p9_text_printf(out, "device %s\nreopened %llu\ndropped %llu\n", c->pump.device,
+		       (unsigned long long)atomic_load(&c->pump.reopened),
+		       (unsigned long long)c->dropped);
+	return 0;
+}
+
+static struct p9_log *intr_log(struct p9_call *call)
+{
+	return &((struct console *)call->ctx)->interrupts;
+}
+
+static const struct p9_command ctl_commands[] = {
+	{.word = "rawon", .run = ctl_rawon, .usage = "rawon"},
+	{.word = "rawoff", .run = ctl_rawoff, .usage = "rawoff"},
+	{.word = "intron", .run = ctl_intron, .usage = "intron"},
+	{.word = "introff", .run = ctl_introff, .usage = "introff"},
+	{.word = NULL},
+};
+
+static const struct p9_file files[] = {
+	{.name = "cons",
+	 .mode = P9_S_IFREG | 0666,
+	 .read = cons_read,
+	 .write = cons_write,
+	 .flush = cons_flush,
+	 .attr = cons_attr},
+	{.name = "consctl",
+	 .mode = P9_S_IFREG | 0666,
+	 .text = ctl_text,
+	 .commands = ctl_commands,
+	 .close = ctl_close},
+	{.name = "consintr", .mode = P9_S_IFREG | 0444, .log = intr_log},
+	{.name = NULL},
+};
+
+const struct p9_file console_tree = {.name = "/", .mode = P9_S_IFDIR | 0555, .children = files};

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: ISC
+"""The system comes up: by PVH, by GRUB on BIOS and on UEFI, in recovery, with several CPUs."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FIRMWARE_SECONDS = 120
+
+
+@pytest.mark.parametrize("options", ["", "--smp 2", "--recovery", "--iommu"])
+def test_prompt_comes(boot, options):
+    boot(options).prompt()
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_iso_boots(boot, build, tmp_path, firmware):
+    if not shutil.which("grub-mkrescue"):
+        pytest.skip("grub-mkrescue is not installed")
+    iso = tmp_path / "bulkhead.iso"
+    maker = os.path.join(TOP, "tools", "mkiso.sh")
+    subprocess.run([maker, f"{build}/kernel", f"{build}/boot.cpio", str(iso)], check=True)
+    options = f"--iso {iso}" + (" --uefi" if firmware == "uefi" else "")
+    boot(options).prompt(FIRMWARE_SECONDS)
+
+
+def test_commands_give_output_and_status(commands):
+    assert commands("echo one; echo two") == ("one\ntwo\n", 0)
+
+
+def test_status_of_the_last_command(commands):
+    output, status = commands("no-such-command")
+    assert status != 0
+    assert "no-such-command" in output

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: ISC
+# Tests of the kernel alone: each boots as boot/init. See core.h.
+core-frame := tests/core/core.c
+core-libs := spawn elf cpio sys
+core-programs := handle memory pager ipc process thread queue silo device libc
+CORE += $(core-programs:%=core_%) core_attack
+
+define core-program
+core_$(1)-srcs := tests/core/$(1).c $$(core-frame)
+core_$(1)-libs := $$(core-libs)
+endef
+$(foreach p,$(core-programs) attack,$(eval $(call core-program,$(p))))
+
+# Races need several CPUs.
+core_handle-smp := 1 4
+core_memory-smp := 1 4
+core_ipc-smp := 1 4
+core_process-smp := 1 4
+core_thread-smp := 1 4
+core_queue-smp := 1 4
+core_libc-smp := 1 4
+core_attack-smp := 1 4
