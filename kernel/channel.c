@@ -892,6 +892,8 @@ int64_t sys_channel_sender(struct thread *cur, handle_t channel, uint64_t badge,
 	ch = channel_of(o);
 	if (*sender_place(ch, badge))
 		return -EEXIST;
+	if (rights == RIGHTS_SAME)
+		rights = RIGHTS_ALL & ~RIGHT_WX;
 	if (rights & ~RIGHTS_ALL)
 		return -EINVAL;
 	s = kmem_alloc(account, sizeof(*s));

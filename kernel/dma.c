@@ -183,26 +183,38 @@ static void quarantine_end(struct claim *c)
 		frame_put(frames + i * PAGE_SIZE);
 }
 
-/* The owner died. What an IOMMU keeps the device from needs no quarantine. */
 static void claim_silence(struct claim *c)
 {
-	if (c->kind == CLAIM_REGISTERS) {
-		vmo_unmap_everywhere(c->vmo);
-	} else if (c->confined) {
+	if (c->kind == CLAIM_REGISTERS)
+		vmo_unmap_everywhere(c->vmo); /* may end the claim */
+	else if (iommu_present())
 		claim_unconfine(c);
-		if (c->kind == CLAIM_MAPPED) {
-			vmo_unpin(c->vmo, c->page, c->pages);
-			claim_end(c);
-		}
-	} else if (!iommu_present() && !c->quarantined) {
+	else if (!c->quarantined)
 		quarantine_begin(c);
-	}
 }
 
+static struct claim *first_mapped(struct device *d)
+{
+	list_for_each (c, &d->claims, struct claim, node)
+		if (c->kind == CLAIM_MAPPED)
+			return c;
+	return NULL;
+}
+
+/* What an IOMMU keeps the device from needs no quarantine. */
 void claims_silence(struct device *d)
 {
-	list_for_each_safe (c, &d->claims, struct claim, node)
-		claim_silence(c);
+	struct claim *c;
+
+	list_for_each_safe (each, &d->claims, struct claim, node)
+		claim_silence(each);
+	while (iommu_present() && (c = first_mapped(d))) {
+		struct vmo *v = c->vmo;
+		uint64_t page = c->page, pages = c->pages;
+
+		claim_end(c);
+		vmo_unpin(v, page, pages); /* may destroy it, and end its other claims */
+	}
 }
 
 void claims_forget(struct device *d)
@@ -322,7 +334,7 @@ int64_t sys_vmo_create_contiguous(struct thread *cur, handle_t device, uint64_t 
 
 	if (err)
 		return err;
-	if (!size || !page_aligned(size) || !align || (align & (align - 1)))
+	if (!size || !page_aligned(size) || (align & (align - 1)))
 		return -EINVAL;
 	err = device_own(d, cur->process);
 	if (err)

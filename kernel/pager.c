@@ -9,6 +9,10 @@
  * in pager_error. thread.pager_vmo holds no reference: after the wait it is only
  * compared, so that an error is taken by the access that it answers.
  *
+ * The thread that serves (the maker, or who called pager_next last) is refused at
+ * once when it needs a page itself; what else of the pager's own making waits for
+ * the pager ends by the timeout.
+ *
  * What a pager says is not trusted: it can only give frames that it could read
  * and write itself, or an error number.
  */
@@ -64,7 +68,7 @@ int64_t pager_wait(struct vmo *v, uint64_t page, uint32_t access, struct thread 
 	t->pager_error = 0;
 	if (error && t->pager_vmo == v && t->pager_page == page)
 		return error;
-	if (list_empty(&p->watches) || t->process->pid == p->pid)
+	if (list_empty(&p->watches) || t->object.id == p->server)
 		return -EIO;
 	if (p->timeout && __builtin_add_overflow(arch_now(), p->timeout, &deadline))
 		deadline = DEADLINE_NEVER;
@@ -84,7 +88,8 @@ void pager_wait_cancel(struct thread *t)
 	list_del(&t->node);
 }
 
-int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout, uint64_t pid)
+int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout,
+	       uint64_t server)
 {
 	struct account *a = v->object.account;
 	struct pager *p = kmem_alloc(a, sizeof(*p));
@@ -101,7 +106,7 @@ int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout, u
 	list_add_tail(&p->watches, &p->watch->source_node);
 	p->watch->data0 = v->object.id;
 	p->timeout = timeout;
-	p->pid = pid;
+	p->server = server;
 	v->pager = p;
 	return 0;
 }
@@ -171,7 +176,7 @@ int64_t sys_vmo_create_pager(struct thread *cur, handle_t queue, uint64_t key, u
 	err = vmo_new(cur->process->silo->account, VMO_PAGER, size >> PAGE_SHIFT, &v);
 	if (err)
 		return err;
-	err = pager_make(v, queue_of(q), key, timeout, cur->process->pid);
+	err = pager_make(v, queue_of(q), key, timeout, cur->object.id);
 	if (!err)
 		err = handle_install(&cur->process->table, &v->object, RIGHTS_ALL & ~RIGHT_WX, NULL,
 				     &h);
@@ -214,6 +219,7 @@ int64_t sys_pager_next(struct thread *cur, handle_t vmo, uaddr_t requests, uint3
 	p = vmo_of(o)->pager;
 	if (!p)
 		return -EINVAL;
+	p->server = cur->object.id;
 	count = requests_collect(p, r, 0, n < BATCH ? n : BATCH);
 	if (!count)
 		return 0;

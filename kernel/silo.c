@@ -142,6 +142,7 @@ void silo_init(void)
 	account_get(&root_account);
 	silo_setup(s, 1, &root_account, &root_account);
 	root_account.silo = 1;
+	root_account.limit[RES_MEMORY] = frames_total() * PAGE_SIZE; /* what can be reserved */
 	s->mode = 0777;
 	s->xcr0 = arch_xcr0();
 	s->state = SILO_RUNNING;

@@ -245,6 +245,17 @@ int64_t sys_silo_pledge(struct thread *cur, handle_t silo, uint32_t mode)
 
 /* ---- looking --------------------------------------------------------------------- */
 
+/* With what CPUs have used and not yet charged. */
+static uint64_t cpu_cycles(const struct silo *s)
+{
+	uint64_t sum = s->cpu_cycles, now = arch_cycles();
+
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i].online && cpus[i].payer == s && now > cpus[i].since)
+			sum += now - cpus[i].since;
+	return sum;
+}
+
 static void info_fill(struct silo_info *info, const struct silo *s)
 {
 	const struct account *a = s->account;
@@ -257,7 +268,7 @@ static void info_fill(struct silo_info *info, const struct silo *s)
 	info->main_reason = s->crash.reason;
 	info->main_code = s->code;
 	info->main_pid = s->main_pid;
-	info->cpu_ns = cycles_to_ns(s->cpu_cycles);
+	info->cpu_ns = cycles_to_ns(cpu_cycles(s));
 	info->throttled_ns = s->throttled_ns;
 	memcpy(info->usage, a->usage, sizeof(info->usage));
 	memcpy(info->peak, a->peak, sizeof(info->peak));

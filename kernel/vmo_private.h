@@ -15,7 +15,7 @@ struct pager {
 	struct watch *watch;
 	struct list waiting; /* threads in THREAD_PAGER, thread.node; they hold no reference */
 	uint64_t timeout;    /* ns; 0: never late */
-	uint64_t pid;	     /* its maker, who would wait for itself */
+	uint64_t server;     /* thread (object number) that serves: it would wait for itself */
 };
 
 struct vmo {
@@ -75,7 +75,7 @@ void vmo_protect_pages(struct vmo *v, uint64_t base, uint64_t mask);
 /* pager.c */
 must_check int64_t pager_wait(struct vmo *v, uint64_t page, uint32_t access, struct thread *t);
 must_check int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout,
-			  uint64_t pid);
+			  uint64_t server);
 /* End waits in a range: with 0 to look again, else with an error. */
 void pager_wake(struct vmo *v, uint64_t first, uint64_t end, int error);
 void pager_destroy(struct vmo *v);

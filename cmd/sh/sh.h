@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include "9p/client.h"
 #include "cmd/sh/edit.h"
 #include "cmd/sh/parse.h"

@@ -23,6 +23,9 @@
 #pragma once
 #include "9p/codec.h"
 
+#define P9_CLIENT_FILE /* see tree.h */
+#undef p9_file
+
 #define P9_LINKS_MAX 40	  /* symbolic links in one path */
 #define P9_FULL_MAX  4096 /* bytes in a path with its NUL */
 

@@ -29,7 +29,7 @@ static uint32_t path_obj(uint64_t path)
 	return (uint32_t)(path >> 32);
 }
 
-static struct p9_qid qid_make(const struct p9_file *file, uint32_t obj, uint32_t way)
+static struct p9_qid qid_make(const struct p9_entry *file, uint32_t obj, uint32_t way)
 {
 	struct p9_qid qid = {.path = (uint64_t)obj << 32 | way};
 	uint32_t kind = file->mode & P9_S_IFMT;
@@ -45,9 +45,9 @@ static struct p9_qid qid_make(const struct p9_file *file, uint32_t obj, uint32_t
 	return qid;
 }
 
-static const struct p9_file *way_file(const struct p9_tree *tree, uint32_t way)
+static const struct p9_entry *way_file(const struct p9_tree *tree, uint32_t way)
 {
-	const struct p9_file *file = tree->root;
+	const struct p9_entry *file = tree->root;
 
 	for (int shift = (LEVELS_MAX - 1) * LEVEL_BITS; shift >= 0; shift -= LEVEL_BITS) {
 		uint32_t slot = way >> shift & LEVEL_MASK;
@@ -76,7 +76,7 @@ struct p9_call p9_tree_call(struct p9_request *req, struct p9_fid *fid)
 	};
 }
 
-static void fid_set(struct p9_fid *fid, const struct p9_file *file, uint32_t obj, uint32_t way)
+static void fid_set(struct p9_fid *fid, const struct p9_entry *file, uint32_t obj, uint32_t way)
 {
 	fid->node = (void *)(uintptr_t)file; /* never written through */
 	fid->qid = qid_make(file, obj, way);
@@ -84,9 +84,9 @@ static void fid_set(struct p9_fid *fid, const struct p9_file *file, uint32_t obj
 
 /* ---- tables ------------------------------------------------------------------------------ */
 
-static int file_check(const struct p9_file *file, int level, bool below)
+static int file_check(const struct p9_entry *file, int level, bool below)
 {
-	const struct p9_file *child = file->children;
+	const struct p9_entry *child = file->children;
 	unsigned count = 0;
 
 	if ((file->mode & P9_S_IFMT) != P9_S_IFDIR)
@@ -101,7 +101,7 @@ static int file_check(const struct p9_file *file, int level, bool below)
 					    : file_check(file->objects->file, level + 1, true);
 }
 
-int p9_tree_init(struct p9_tree *tree, const struct p9_file *root, void *ctx)
+int p9_tree_init(struct p9_tree *tree, const struct p9_entry *root, void *ctx)
 {
 	struct timespec now;
 
@@ -138,7 +138,7 @@ static void walk_up(struct p9_tree *tree, struct p9_fid *fid)
 static int op_walk1(struct p9_request *req, struct p9_fid *fid, struct p9_str name)
 {
 	struct p9_tree *tree = req->session->server->ctx;
-	const struct p9_file *dir = fid->node, *child = dir->children;
+	const struct p9_entry *dir = fid->node, *child = dir->children;
 	uint32_t way = path_way(fid->qid.path), obj = path_obj(fid->qid.path);
 	int err;
 
@@ -161,7 +161,7 @@ static int op_walk1(struct p9_request *req, struct p9_fid *fid, struct p9_str na
 	return err;
 }
 
-static uint8_t dirent_type(const struct p9_file *file)
+static uint8_t dirent_type(const struct p9_entry *file)
 {
 	return (uint8_t)((file->mode & P9_S_IFMT) >> 12);
 }
@@ -169,7 +169,7 @@ static uint8_t dirent_type(const struct p9_file *file)
 static int readdir_objects(struct p9_request *req, struct p9_fid *fid, uint64_t after)
 {
 	struct p9_tree *tree = req->session->server->ctx;
-	const struct p9_objects *objects = ((const struct p9_file *)fid->node)->objects;
+	const struct p9_objects *objects = ((const struct p9_entry *)fid->node)->objects;
 	uint32_t way = path_way(fid->qid.path) << LEVEL_BITS | SLOT_OBJECT, obj;
 	char name[P9_NAME_MAX + 1];
 	struct p9_dirent ent;
@@ -189,7 +189,7 @@ static int readdir_objects(struct p9_request *req, struct p9_fid *fid, uint64_t 
 /* Offsets: the number of static children that are behind; from OBJECT_FIRST on, the last object. */
 static int op_readdir(struct p9_request *req, struct p9_fid *fid, uint64_t offset)
 {
-	const struct p9_file *dir = fid->node, *child = dir->children;
+	const struct p9_entry *dir = fid->node, *child = dir->children;
 	uint32_t way = path_way(fid->qid.path) << LEVEL_BITS, obj = path_obj(fid->qid.path);
 	struct p9_dirent ent;
 
@@ -213,7 +213,7 @@ static int op_readdir(struct p9_request *req, struct p9_fid *fid, uint64_t offse
 static int op_getattr(struct p9_request *req, struct p9_fid *fid, uint64_t mask,
 		      struct p9_attr *attr)
 {
-	const struct p9_file *file = fid->node;
+	const struct p9_entry *file = fid->node;
 	struct p9_call call = p9_tree_call(req, fid);
 	int err = file->check ? file->check(&call) : 0;
 
@@ -231,7 +231,7 @@ static int op_getattr(struct p9_request *req, struct p9_fid *fid, uint64_t mask,
 /* What opening with truncation comes to on a client: nothing here has a size to set. */
 static int op_setattr(struct p9_request *req, struct p9_fid *fid, const struct p9_setattr *set)
 {
-	const struct p9_file *file = fid->node;
+	const struct p9_entry *file = fid->node;
 
 	(void)req;
 	if (set->valid & (P9_SETATTR_MODE | P9_SETATTR_UID | P9_SETATTR_GID))
@@ -241,7 +241,7 @@ static int op_setattr(struct p9_request *req, struct p9_fid *fid, const struct p
 
 static int op_readlink(struct p9_request *req, struct p9_fid *fid, struct p9_str *target)
 {
-	const struct p9_file *file = fid->node;
+	const struct p9_entry *file = fid->node;
 	struct p9_call call = p9_tree_call(req, fid);
 
 	return file->link ? file->link(&call, target) : -EINVAL;

@@ -2,7 +2,7 @@
 /*
  * tree.h: synthetic file trees: a device is a small file tree in one file.
  *
- * A server describes its tree in constant tables (struct p9_file) and gives p9_tree_ops to the
+ * A server describes its tree in constant tables (struct p9_entry) and gives p9_tree_ops to the
  * engine. A directory has static children, or children that the server enumerates by number
  * (/servers/srv7 is object 7 of the directory /servers), or both. Below an object the same table
  * serves all objects; callbacks learn the number from the call. One level of objects on a path.
@@ -24,8 +24,14 @@
 #define P9_TREE_WORDS_MAX 32    /* words in a command */
 #define P9_TREE_REASON_MAX 160
 
+/* The tables' first name, which client.h has for its own: where that is included, too, it means the
+ * client's file. */
+#ifndef P9_CLIENT_FILE
+#define p9_file p9_entry
+#endif
+
 struct p9_tree;
-struct p9_file;
+struct p9_entry;
 
 /* Growing text. A failed allocation is remembered and makes the open fail with -ENOMEM. */
 struct p9_text {
@@ -41,7 +47,7 @@ void p9_text_free(struct p9_text *t);
 struct p9_call {
 	struct p9_tree *tree;
 	void *ctx; /* of the tree */
-	const struct p9_file *file;
+	const struct p9_entry *file;
 	uint32_t obj;		/* object number; 0: not below an object */
 	struct p9_request *req; /* who asks: req->from; NULL in close */
 	struct p9_fid *fid;
@@ -59,7 +65,7 @@ struct p9_command {
 
 /* The children of a directory that are objects. Numbers are from 1. */
 struct p9_objects {
-	const struct p9_file *file; /* what each of them is; its name is not used */
+	const struct p9_entry *file; /* what each of them is; its name is not used */
 	/* The smallest number above `after`: 0 and *obj, name (NUL-terminated, P9_NAME_MAX + 1
 	 * bytes); or -ENOENT. */
 	int (*next)(void *ctx, uint32_t after, uint32_t *obj, char *name);
@@ -69,12 +75,12 @@ struct p9_objects {
 
 struct p9_log;
 
-struct p9_file {
+struct p9_entry {
 	const char *name;
 	uint32_t mode; /* P9_S_IFDIR | 0555, P9_S_IFREG | 0644, ... */
 
 	/* directories */
-	const struct p9_file *children; /* ends with a NULL name */
+	const struct p9_entry *children; /* ends with a NULL name */
 	const struct p9_objects *objects;
 
 	/* Optional: does the object still exist, may it be opened? Before open and getattr. */
@@ -108,7 +114,7 @@ struct p9_file {
 };
 
 struct p9_tree {
-	const struct p9_file *root; /* a directory */
+	const struct p9_entry *root; /* a directory */
 	void *ctx;
 	uint64_t now_sec; /* time of all files: the server's start */
 	char reason[P9_TREE_REASON_MAX]; /* why the last wrong command was wrong */
@@ -122,7 +128,7 @@ struct p9_tree {
 extern const struct p9_ops p9_tree_ops;
 
 /* Check the tables against the limits above. 0, or -EINVAL. */
-P9_MUST int p9_tree_init(struct p9_tree *tree, const struct p9_file *root, void *ctx);
+P9_MUST int p9_tree_init(struct p9_tree *tree, const struct p9_entry *root, void *ctx);
 
 /* Note why a command fails (kept in tree->reason, given to complain) and return -err, so that a
  * handler can end with it. */

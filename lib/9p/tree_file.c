@@ -26,7 +26,7 @@ static int text_make(struct p9_call *call, struct p9_tree_open *open)
 	return err;
 }
 
-static int access_check(const struct p9_file *file, uint32_t oflags)
+static int access_check(const struct p9_entry *file, uint32_t oflags)
 {
 	uint32_t access = oflags & P9_O_ACCMODE;
 
@@ -68,7 +68,7 @@ static int file_begin(struct p9_call *call, struct p9_tree_open *open, uint32_t 
 
 int p9_tree_op_open(struct p9_request *req, struct p9_fid *fid, uint32_t oflags)
 {
-	const struct p9_file *file = fid->node;
+	const struct p9_entry *file = fid->node;
 	struct p9_call call = p9_tree_call(req, fid);
 	struct p9_tree_open *open;
 	int err = file->check ? file->check(&call) : 0;

@@ -9,8 +9,8 @@
  * Operations are restartable. They ask the source for blocks; a block that is not in memory is
  * answered with -EAGAIN ("a read was started"), the operation returns -EAGAIN, and the caller
  * runs it again from its start when the block is there. Nothing is kept between two runs except
- * what the caller holds: inode, cursor, scan position. No allocation, no global state; the stack
- * used is below 1 KiB.
+ * what the caller holds: inode, cursor, scan position. No allocation, no global state; about
+ * 1 KiB of stack (probe and mount: and what vsnprintf takes).
  *
  * Invariant: every field on the disk may be hostile. No operation reads outside a block, follows
  * more levels than the format has, or works on more than EXT4_STEP_BLOCKS directory blocks in

@@ -26,6 +26,7 @@
 #define BLOCK_SAVE1	104
 #define BLOCK_SAVE2	112
 #define BUSY_DECLINED	2
+#define REASON_BREAKPOINT 10
 #define REASON_INTERRUPT 16
 #define RFLAGS_TF	0x100
 #define LINUX_EFAULT	14
@@ -202,6 +203,9 @@ shim_fault:
 	cmp	$(fast_store_end - fast_store), %rax
 	jb	5f
 	movl	$BUSY_DECLINED, %gs:BLOCK_BUSY
+	cmpl	$REASON_BREAKPOINT, %gs:BLOCK_REASON
+	jne	7f
+	decq	%gs:BLOCK_RIP		/* a trap: RIP stands behind int3 */
 	jmp	7f
 4:	movl	$0, %gs:BLOCK_BUSY
 	mov	$-LINUX_EFAULT, %rax
@@ -211,6 +215,8 @@ shim_fault:
 	jmp	fast_leave
 6:	movl	$0, %gs:BLOCK_BUSY	/* an interrupt: no signals here, go on */
 7:	mov	%gs:BLOCK_SAVE2, %r11
+	cmpq	$0, %gs:BLOCK_STACK	/* a native thread's block without a shim stack */
+	je	8f
 	mov	%gs:BLOCK_STACK, %rsp	/* two words above it are free for this */
 	lea	16(%rsp), %rsp
 	andq	$~RFLAGS_TF, %gs:BLOCK_RFLAGS
@@ -218,6 +224,8 @@ shim_fault:
 	mov	%gs:BLOCK_SAVE0, %rax
 	popfq
 	mov	%gs:BLOCK_FAULT_RSP, %rsp
+	jmp	*%gs:BLOCK_RIP
+8:	mov	%gs:BLOCK_SAVE0, %rax	/* the flags are lost */
 	jmp	*%gs:BLOCK_RIP
 
 	/*

@@ -22,7 +22,7 @@ struct console {
 	struct serve *serve;
 	struct p9_tree tree;
 	struct pump pump;
-	struct serve_watch from_watch, to_watch;
+	struct serve_watch from_watch, to_watch, drain_watch;
 	/* input */
 	uint8_t ready_ring[READY_SIZE], line_ring[LINE_SIZE];
 	struct bytes ready; /* what readers get */
@@ -31,7 +31,8 @@ struct console {
 	uint32_t raw;	    /* openers that said rawon */
 	bool introff;	    /* ^C is an ordinary byte */
 	uint32_t ends;	    /* of file, typed on an empty line */
-	struct waiters readers, writers;
+	struct waiters readers, writers, drainers;
+	uint32_t drain_goal; /* of the last drainer: pump.drained has to reach it */
 	struct p9_log interrupts;
 	uint64_t dropped; /* bytes typed when nobody read */
 };

@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include "9p/client.h"
 #include "serve/ns.h"
 #include "servers/consoled/pump.h"
@@ -134,6 +135,30 @@ static void *reader_main(void *arg)
 	return NULL;
 }
 
+uint32_t pump_drain(struct pump *p)
+{
+	uint32_t asked = atomic_fetch_add(&p->drain_asked, 1) + 1;
+
+	pipe_ring_filled(&p->to);
+	return asked;
+}
+
+/* Everything up to here was given to the driver: let it say when it is sent. */
+static void device_drain(struct pump *p, uint32_t asked)
+{
+	char path[P9_FULL_MAX];
+	size_t len = strlen(p->device);
+
+	if (len > 4 && len < sizeof(path) - 4 && !strcmp(p->device + len - 4, "data")) {
+		memcpy(path, p->device, len - 4);
+		strcpy(path + len - 4, "ctl");
+		if (ns_command(path, "drain"))
+			log_print("consoled: %s does not drain", p->device);
+	}
+	atomic_store(&p->drained, asked - 1);
+	ring(&p->drained);
+}
+
 static void *writer_main(void *arg)
 {
 	struct pump *p = arg;
@@ -141,11 +166,14 @@ static void *writer_main(void *arg)
 	uint8_t buf[2048];
 
 	for (;;) {
-		uint32_t seen = atomic_load(&p->to.filled);
+		uint32_t seen = atomic_load(&p->to.filled), asked = atomic_load(&p->drain_asked);
 		uint32_t len = pipe_get(&p->to, buf, sizeof(buf)), done = 0;
 
 		if (!len) {
-			ring_wait(&p->to.filled, seen);
+			if (asked != atomic_load(&p->drained))
+				device_drain(p, asked);
+			else
+				ring_wait(&p->to.filled, seen);
 			continue;
 		}
 		pipe_ring_emptied(&p->to);

@@ -23,6 +23,8 @@ struct pump {
 	const char *device; /* path of the driver's data file */
 	struct pipe from, to;
 	_Atomic uint64_t reopened; /* the driver's file */
+	/* Drains asked for by the main thread (which rings to.filled), and done (rings `drained`). */
+	_Atomic uint32_t drain_asked, drained;
 };
 
 /* Start both threads. Errors: -EAGAIN no thread. */
@@ -32,5 +34,8 @@ uint32_t pipe_room(struct pipe *p);
 uint32_t pipe_put(struct pipe *p, const uint8_t *bytes, uint32_t len);
 /* Up to max bytes out. */
 uint32_t pipe_get(struct pipe *p, uint8_t *bytes, uint32_t max);
+/* Everything that is in `to` now is to leave the machine; `drained` is rung then. Returns what it
+ * will hold at least. */
+uint32_t pump_drain(struct pump *p);
 void pipe_ring_filled(struct pipe *p);
 void pipe_ring_emptied(struct pipe *p);

@@ -3,7 +3,8 @@
  * tree.c: the console as files.
  *
  *	cons	    read what is typed, write to the screen
- *	consctl	    rawon | rawoff | intron | introff. Raw mode holds while an opener that asked for
+ *	consctl	    rawon | rawoff | intron | introff | drain (waits until all that was written
+ *		    before has left the machine). Raw mode holds while an opener that asked for
  *		    it has the file open; with the last one cooked mode returns
  *	consintr    blocks; one line "interrupt" each ^C
  */
@@ -105,12 +106,28 @@ static void on_input(struct serve_watch *w, const struct event *e)
 	console_feed(c);
 }
 
+static void on_drained(struct serve_watch *w, const struct event *e)
+{
+	struct console *c = w->arg;
+	struct p9_request *req;
+
+	(void)e;
+	if ((int32_t)(atomic_load(&c->pump.drained) - c->drain_goal) < 0)
+		return;
+	while ((req = waiters_take(&c->drainers)))
+		p9_respond(req, 0);
+}
+
 int console_watch(struct console *c)
 {
 	int err;
 
 	c->from_watch = (struct serve_watch){.fn = on_input, .arg = c};
 	c->to_watch = (struct serve_watch){.fn = on_room, .arg = c};
+	c->drain_watch = (struct serve_watch){.fn = on_drained, .arg = c};
+	err = serve_watch_memory(c->serve, &c->drain_watch, &c->pump.drained);
+	if (err)
+		return err;
 	err = serve_watch_memory(c->serve, &c->from_watch, &c->pump.from.filled);
 	return err ? err : serve_watch_memory(c->serve, &c->to_watch, &c->pump.to.emptied);
 }
@@ -172,6 +189,26 @@ static int ctl_introff(struct p9_call *call, int argc, char **argv)
 	return 0;
 }
 
+/* Waiters of one drain share it with those who came before and are not done. */
+static int ctl_drain(struct p9_call *call, int argc, char **argv)
+{
+	struct console *c = call->ctx;
+
+	(void)argc;
+	(void)argv;
+	waiters_add(&c->drainers, call->req);
+	c->drain_goal = pump_drain(&c->pump);
+	return P9_KEEP;
+}
+
+static int ctl_forget(struct p9_call *call)
+{
+	struct console *c = call->ctx;
+
+	waiters_remove(&c->drainers, call->req);
+	return 0;
+}
+
 static void ctl_close(struct p9_call *call)
 {
 	raw_set(call, false);
@@ -199,6 +236,7 @@ static const struct p9_command ctl_commands[] = {
 	{.word = "rawoff", .run = ctl_rawoff, .usage = "rawoff"},
 	{.word = "intron", .run = ctl_intron, .usage = "intron"},
 	{.word = "introff", .run = ctl_introff, .usage = "introff"},
+	{.word = "drain", .run = ctl_drain, .usage = "drain"},
 	{.word = NULL},
 };
 
@@ -213,6 +251,7 @@ static const struct p9_file files[] = {
 	 .mode = P9_S_IFREG | 0666,
 	 .text = ctl_text,
 	 .commands = ctl_commands,
+	 .flush = ctl_forget,
 	 .close = ctl_close},
 	{.name = "consintr", .mode = P9_S_IFREG | 0444, .log = intr_log},
 	{.name = NULL},

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include "servers/init/init_label.h"
 #include "servers/init/place.h"
 #include "servers/sipd/restart.h"
 #include "spawn/spawn.h"
@@ -20,8 +21,6 @@
 #define PATIENCE_NS   5000000000ull /* from the kill of a hung server to the next one */
 #define MOUNT_RETRY_NS 1000000000ull
 #define RECOVERY_PAUSE_NS 1000000000ull /* between one recovery shell and the next */
-/* To sipd, one-way and without words: rootd has a successor, register all mounts again. */
-#define INIT_LABEL_REMOUNT 0x524d4e54u /* "RMNT" */
 #define HUNG_PINGS    3u /* unanswered in a row */
 
 /* In the order in which they start. */

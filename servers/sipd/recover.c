@@ -95,10 +95,10 @@ static void handles_adopt(struct silo *s, struct kept *list, unsigned count)
 	s->state = pick(list, count, &ids->state);
 	s->output_sender = pick(list, count, &ids->output);
 	place_adopt(&s->place, &ids->place, list, count);
+	s->mounted = s->place.connector != HANDLE_NONE;
 	s->pid = s->slot->pid;
 }
 
-/* Go on with a silo as the store has it. */
 static void silo_resume(struct silo *s)
 {
 	struct life *life = &s->slot->life;
@@ -117,6 +117,13 @@ static void silo_resume(struct silo *s)
 		health_begin(s);
 		silo_look(s); /* it may have ended while nobody looked */
 	}
+}
+
+void silos_resume(struct sipd *d)
+{
+	for (unsigned i = 0; i < SIPD_SILOS; i++)
+		if (d->silo[i].slot && !(d->silo[i].slot->flags & SLOT_FOREIGN))
+			silo_resume(&d->silo[i]);
 }
 
 static void silo_adopt(struct sipd *d, unsigned i, struct kept *list, unsigned count)
@@ -146,6 +153,18 @@ static bool store_valid(const struct store *store)
 {
 	return store->magic == STORE_MAGIC && store->version == STORE_VERSION &&
 	       store->slot_size == sizeof(struct slot) && store->slots == SIPD_SILOS;
+}
+
+/* Fresh memory is zero already; touching it all would be paid for. */
+static void store_clear(struct store *store)
+{
+	for (unsigned i = 0; store->magic && i < SIPD_SILOS; i++)
+		store->slot[i].used = 0;
+	store->version = STORE_VERSION;
+	store->slot_size = sizeof(struct slot);
+	store->slots = SIPD_SILOS;
+	store->next_user = store->next_system = 0;
+	store->magic = STORE_MAGIC;
 }
 
 static int store_map(struct sipd *d)
@@ -181,21 +200,11 @@ int store_open(struct sipd *d, bool *survived)
 	for (int i = 0; i < n; i++)
 		if (list[i].handle == boot_handle("serve"))
 			list[i].handle = HANDLE_NONE;
-	if (!store_valid(d->store)) {
-		memset(d->store, 0, sizeof(*d->store));
-		d->store->version = STORE_VERSION;
-		d->store->slot_size = sizeof(struct slot);
-		d->store->slots = SIPD_SILOS;
-		d->store->magic = STORE_MAGIC;
-		kept_close(list, (unsigned)n);
-		return 0;
-	}
-	for (unsigned i = 0; i < SIPD_SILOS; i++)
+	*survived = store_valid(d->store);
+	if (!*survived)
+		store_clear(d->store);
+	for (unsigned i = 0; *survived && i < SIPD_SILOS; i++)
 		silo_adopt(d, i, list, (unsigned)n);
 	kept_close(list, (unsigned)n);
-	for (unsigned i = 0; i < SIPD_SILOS; i++)
-		if (d->silo[i].slot && !(d->silo[i].slot->flags & SLOT_FOREIGN))
-			silo_resume(&d->silo[i]);
-	*survived = true;
 	return 0;
 }

@@ -87,7 +87,6 @@ struct store {
 	uint32_t magic, version;
 	uint32_t slot_size, slots;
 	uint32_t next_user, next_system; /* ids to try next */
-	uint64_t restarts; /* of all silos, in all lives of sipd */
 	struct slot slot[SIPD_SILOS];
 };
 
@@ -108,6 +107,7 @@ struct silo {
 	handle_t silo, process, thread, state; /* [L] */
 	handle_t output_sender;		       /* [L] */
 	struct place place;		       /* [L] */
+	bool mounted;			       /* [L] all that it provides, from this place */
 	struct kept kept[SIPD_KEPT_MAX];       /* [L] between a process and its successor */
 	unsigned kept_count;
 	struct lease lease[SILO_DEVICES_MAX + SIPD_BOUND_MAX]; /* [L] of the last start */
@@ -173,6 +173,8 @@ bool boot_off(const char *name);
 /* recover.c */
 /* Map the state memory; *survived: a predecessor's silos are in it and have been taken over. */
 SIPD_MUST int store_open(struct sipd *d, bool *survived);
+/* Go on with the silos that store_open took over. */
+void silos_resume(struct sipd *d);
 /* Keep a handle for a successor. */
 SIPD_MUST int sipd_keep(struct sipd *d, handle_t *handle, uint64_t *object);
 
@@ -187,12 +189,15 @@ void silos_start_boot(struct sipd *d);
 /* Set the timer to the next thing that is due. */
 void timer_update(struct sipd *d);
 void timer_fired(struct serve_watch *w, const struct event *e);
-/* Watch its kernel silo. */
+/* Watch its kernel silo; those of init's servers. */
 SIPD_MUST int silo_watch(struct silo *s);
+void foreign_watch(struct sipd *d);
 
 /* crash.c: what is left of a process */
 /* Note how the main process ended, take what it kept, let the corpse go. */
 void silo_bury(struct silo *s);
+/* The same without the note, for a process that a launch or a predecessor left. */
+void kept_return(struct silo *s);
 /* Text of a crash, "" when it did not crash. */
 void crash_note(const struct silo *s, struct p9_text *out);
 const char *fault_name(uint32_t reason);
@@ -220,7 +225,7 @@ void health_begin(struct silo *s);
 void health_end(struct silo *s);
 SIPD_MUST int health_init(struct sipd *d);
 /* unknown, starting, healthy, degraded, failing, stopped */
-const char *health_word(const struct silo *s);
+const char *health_word(struct silo *s);
 
 /* ---- output.c ---------------------------------------------------------------------------------------- */
 void output_ops(struct sipd *d);
@@ -255,4 +260,4 @@ void pending_notes(struct sipd *d, struct p9_text *out);
 int clone_open(struct p9_call *call, uint32_t oflags);
 void clone_close(struct p9_call *call);
 int clone_line(struct p9_call *call, char *line);
-int clone_text(struct p9_call *call, struct p9_text *out);
+int clone_read(struct p9_call *call, uint64_t offset, uint32_t count);

@@ -267,6 +267,8 @@ void core_native_make(struct core_native *n, void (*run)(uint64_t arg), uint64_t
 				   .block = (uint64_t)&n->block};
 
 	memset(&n->block, 0, sizeof(n->block));
+	n->block.free[1] = (uint64_t)(n->shim_stack + sizeof(n->shim_stack)) - 16;
+	n->block.free[7] = (uint64_t)&n->block;
 	n->run = run;
 	n->arg = arg;
 	n->done = 0;

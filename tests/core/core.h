@@ -25,8 +25,10 @@
 #include "sys/sys.h"
 
 #define CORE_PATIENCE (10 * NS_PER_S)
-#define CORE_PASS     0x10u /* QEMU ends with 2 n + 1 */
-#define CORE_FAIL     0x11u
+/* What a sender's first handle may carry. */
+#define CORE_SENDER (RIGHTS_ALL & ~RIGHT_WX)
+#define CORE_PASS   0x10u /* QEMU ends with 2 n + 1 */
+#define CORE_FAIL   0x11u
 
 struct core_test {
 	const char *name;
@@ -110,6 +112,7 @@ struct core_native {
 	uint64_t arg;
 	uint32_t done; /* futex: 1 when run has returned */
 	struct thread_block block;
+	uint8_t shim_stack[4096] __attribute__((aligned(16))); /* docs/shim.md, native threads */
 	uint8_t stack[16384] __attribute__((aligned(16)));
 };
 void core_native_start(struct core_native *n, void (*run)(uint64_t arg), uint64_t arg);

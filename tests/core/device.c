@@ -199,10 +199,14 @@ static void driver_dies(void)
 }
 
 const struct core_test core_tests[] = {
-	{"cut", cut},		      {"ports", ports},
-	{"registers", registers},     {"no_ram", no_ram},
-	{"dma_memory", dma_memory},   {"interrupts", interrupts},
-	{"msi_objects", msi_objects}, {"driver_dies", driver_dies},
+	{"cut", cut},
+	{"ports", ports},
+	{"registers", registers},
+	{"no_ram", no_ram},
+	{"dma_memory", dma_memory},
+	{"interrupts", interrupts},
+	{"msi_objects", msi_objects},
+	{"driver_dies", driver_dies},
 	{NULL, NULL},
 };
 

@@ -81,7 +81,7 @@ static void revoke_tree(void)
 	handle_t root = TAKE(sys_signal_create(5));
 	handle_t child = TAKE(sys_handle_dup(root, RIGHTS_SAME));
 	handle_t grandchild = TAKE(sys_handle_dup(child, RIGHTS_SAME));
-	handle_t other = TAKE(sys_handle_dup(root, RIGHTS_SAME & ~RIGHT_REVOKE & RIGHTS_ALL));
+	handle_t other = TAKE(sys_handle_dup(root, RIGHT_READ | RIGHT_WRITE));
 
 	OK(sys_handle_close(child)); /* re-parents the grandchild */
 	CHECK_EQ(sys_signal_get(grandchild), 5);

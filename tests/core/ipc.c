@@ -81,7 +81,7 @@ static void nothing_comes(handle_t source)
 
 static handle_t sender_make(handle_t channel, uint64_t badge)
 {
-	return TAKE(sys_channel_sender(channel, badge, RIGHTS_SAME, REPLY_NONE));
+	return TAKE(sys_channel_sender(channel, badge, CORE_SENDER, REPLY_NONE));
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -281,8 +281,8 @@ static void badges(void)
 	handle_t weak = TAKE(sys_handle_dup(channel, RIGHT_READ));
 	struct ipc_msg m = {0};
 
-	REFUSED(sys_channel_sender(channel, 3, RIGHTS_SAME, REPLY_NONE), EEXIST);
-	REFUSED(sys_channel_sender(weak, 4, RIGHTS_SAME, REPLY_NONE), EACCES);
+	REFUSED(sys_channel_sender(channel, 3, CORE_SENDER, REPLY_NONE), EEXIST);
+	REFUSED(sys_channel_sender(weak, 4, CORE_SENDER, REPLY_NONE), EACCES);
 	REFUSED(sys_sender_kill(weak, 3), EACCES);
 	REFUSED(sys_sender_kill(channel, 4), ENOENT);
 	caller_init(&one, sender);

@@ -151,7 +151,8 @@ static void map_errors(void)
 	REFUSED(map_at(core_aspace, unmappable, 0, 0, PAGES(1), PROT_R), EACCES);
 	REFUSED(map_at(core_aspace, vmo, 0, 0, PAGES(1), rw | PROT_X), EACCES); /* W^X */
 	REFUSED(map_at(core_aspace, vmo, 0, 0, PAGES(1), rw | 1u << 30), EINVAL);
-	REFUSED(map_at(core_aspace, vmo, USER_INFO_PAGE, 0, PAGES(1), PROT_R | MAP_AT | MAP_REPLACE),
+	REFUSED(map_at(core_aspace, vmo, USER_INFO_PAGE, 0, PAGES(1),
+		       PROT_R | MAP_AT | MAP_REPLACE),
 		EINVAL);
 	REFUSED(sys_aspace_map(core_aspace, (void *)16), EFAULT);
 	CHECK(readable((void *)at)); /* nothing has changed */
@@ -250,7 +251,8 @@ static void aspace_copy(void)
 	for (int i = 0; i < 3; i++) {
 		vmo[i] = TAKE(sys_vmo_create(PAGES(1), VMO_ANON));
 		OK(sys_vmo_write(vmo[i], 0, "1", 1));
-		CHECK(map_at(a, vmo[i], base + PAGES(i), 0, PAGES(1), PROT_R | PROT_W | MAP_AT) > 0);
+		CHECK(map_at(a, vmo[i], base + PAGES(i), 0, PAGES(1), PROT_R | PROT_W | MAP_AT) >
+		      0);
 	}
 	OK(sys_aspace_inherit(a, base + PAGES(1), PAGES(1), MAP_SHARE));
 	OK(sys_aspace_inherit(a, base + PAGES(2), PAGES(1), MAP_DROP));

@@ -31,7 +31,9 @@ static int role_crash(void)
 	switch (atoi(core_argument)) {
 	case FAULT_PAGE: __asm__ volatile("movl $1, 0x30" ::: "memory"); break;
 	case FAULT_OPCODE: __asm__ volatile("ud2"); break;
-	case FAULT_DIVIDE: __asm__ volatile("xor %%ecx, %%ecx; div %%ecx" ::: "eax", "ecx", "edx"); break;
+	case FAULT_DIVIDE:
+		__asm__ volatile("xor %%ecx, %%ecx; div %%ecx" ::: "eax", "ecx", "edx");
+		break;
 	case FAULT_BREAKPOINT: __asm__ volatile("int3"); break;
 	case FAULT_PROTECTION: __asm__ volatile("hlt"); break;
 	}
@@ -231,10 +233,8 @@ static handle_t exec_aspace(void)
 {
 	handle_t aspace = TAKE(sys_aspace_create());
 	handle_t vmo = TAKE(sys_vmo_create(PAGE_SIZE, VMO_ANON));
-	struct map_args args = {.vmo = vmo,
-				.flags = PROT_R | PROT_X | MAP_AT,
-				.addr = 0x700000,
-				.len = PAGE_SIZE};
+	struct map_args args = {
+		.vmo = vmo, .flags = PROT_R | PROT_X | MAP_AT, .addr = 0x700000, .len = PAGE_SIZE};
 
 	OK(sys_vmo_write(vmo, 0, exec_text, sizeof(exec_text)));
 	CHECK_EQ(sys_aspace_map(aspace, &args), 0x700000);
@@ -443,7 +443,7 @@ const struct core_test core_tests[] = {
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {
-	{"exit", role_exit},	     {"wait", role_wait},   {"crash", role_crash},
-	{"exec", role_exec}, {"pledged", role_pledged},
-	{"capability", role_capability}, {"busy", role_busy}, {NULL, NULL}};
+const struct core_role core_roles[] = {{"exit", role_exit},	  {"wait", role_wait},
+				       {"crash", role_crash},	  {"exec", role_exec},
+				       {"pledged", role_pledged}, {"capability", role_capability},
+				       {"busy", role_busy},	  {NULL, NULL}};

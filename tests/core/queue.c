@@ -312,5 +312,4 @@ const struct core_test core_tests[] = {
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {
-	{"ring", role_ring}, {"exit", role_exit}, {NULL, NULL}};
+const struct core_role core_roles[] = {{"ring", role_ring}, {"exit", role_exit}, {NULL, NULL}};

@@ -269,7 +269,8 @@ static void process_limit(void)
 	REFUSED(core_prepare(&c, "wait", NULL, silo, NULL, 0), EDQUOT);
 	spawn_discard(&b);
 	core_spawn(&b, "wait", NULL, silo, NULL, 0);
-	OK(sys_silo_limit(silo, LIMIT_PROCESSES, 1)); /* below what is used: it refuses what comes */
+	OK(sys_silo_limit(silo, LIMIT_PROCESSES,
+			  1)); /* below what is used: it refuses what comes */
 	spawn_discard(&b);
 	REFUSED(core_prepare(&b, "wait", NULL, silo, NULL, 0), EDQUOT);
 	REFUSED(sys_silo_limit(silo, LIMIT_KEYS, 1), EINVAL);
@@ -345,7 +346,8 @@ static int role_modes(void)
 static void modes(void)
 {
 	struct silo_args args = {.id = 60, .mode = 0777};
-	struct device_args window = {.ports = {{0x80, 1}}, .msi = 1, .dma_max = 1 << 20, .source = ~0u};
+	struct device_args window = {
+		.ports = {{0x80, 1}}, .msi = 1, .dma_max = 1 << 20, .source = ~0u};
 	handle_t device = TAKE(sys_device_create(core_device, &window));
 	handle_t silo = TAKE(sys_silo_create(core_silo, &args));
 	handle_t other = core_silo_make(61, 0, NULL);
@@ -475,7 +477,7 @@ static void strict(void)
 	core_spawn(&a, "wait", NULL, silo, NULL, 0); /* main */
 	core_spawn(&b, "crash", NULL, silo, NULL, 0);
 	while (state(silo) != SILO_CRASHED && time_now() < deadline)
-		OK(sys_thread_yield());
+		OK(sys_thread_sleep(time_in(NS_PER_MS)));
 	CHECK_EQ(state(silo), SILO_CRASHED);
 	OK(sys_process_info(a.process, &info));
 	CHECK_EQ(info.state, PROCESS_CORPSE);

@@ -227,8 +227,11 @@ static void fault_thread(void)
 {
 	uint64_t rbx;
 
-	__asm__ volatile("ud2" : "=b"(rbx) : : "memory", "rax", "rcx", "rdx", "rsi", "rdi", "r8",
-			 "r9", "r10", "r11", "r12", "r13", "r14", "r15");
+	__asm__ volatile("ud2"
+			 : "=b"(rbx)
+			 :
+			 : "memory", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+			   "r12", "r13", "r14", "r15");
 	sys_process_exit(rbx == 0x1111 ? (int32_t)fault_count : 8);
 }
 
@@ -299,8 +302,8 @@ static int64_t futex_result;
 
 static void futex_wait(uint64_t timeout)
 {
-	futex_result = sys_futex_wait((uint64_t)&futex, 0, timeout ? time_in(timeout)
-								   : DEADLINE_NEVER);
+	futex_result =
+		sys_futex_wait((uint64_t)&futex, 0, timeout ? time_in(timeout) : DEADLINE_NEVER);
 }
 
 static void futexes(void)

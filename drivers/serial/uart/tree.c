@@ -5,7 +5,8 @@
  *	uart [PATH] [BAUD]
  *
  *	data	  read waits for at least one byte; write takes as much as there is room for
- *	ctl	  "baud N", "flush" (drop what was received and not read)
+ *	ctl	  "baud N", "flush" (drop what was received and not read), "drain" (waits until all
+ *		  that was written is sent)
  *	status	  counters, one "key value" a line
  *
  * PATH is where it is mounted (/dev/uart0), unless the supervisor mounts it.
@@ -96,6 +97,27 @@ static int ctl_flush(struct p9_call *call, int argc, char **argv)
 	return 0;
 }
 
+static int ctl_drain(struct p9_call *call, int argc, char **argv)
+{
+	struct uart *u = call->ctx;
+
+	(void)argc;
+	(void)argv;
+	if (uart_idle(u))
+		return 0;
+	waiters_add(&u->drainers, call->req);
+	uart_send(u);
+	return P9_KEEP;
+}
+
+static int ctl_forget(struct p9_call *call)
+{
+	struct uart *u = call->ctx;
+
+	waiters_remove(&u->drainers, call->req);
+	return 0;
+}
+
 static int ctl_text(struct p9_call *call, struct p9_text *out)
 {
 	const struct uart *u = call->ctx;
@@ -122,6 +144,7 @@ static int status_text(struct p9_call *call, struct p9_text *out)
 static const struct p9_command ctl_commands[] = {
 	{.word = "baud", .min = 1, .max = 1, .run = ctl_baud, .usage = "baud N"},
 	{.word = "flush", .run = ctl_flush, .usage = "flush"},
+	{.word = "drain", .run = ctl_drain, .usage = "drain"},
 	{.word = NULL},
 };
 
@@ -132,7 +155,11 @@ static const struct p9_file files[] = {
 	 .write = data_write,
 	 .flush = data_flush,
 	 .attr = data_attr},
-	{.name = "ctl", .mode = P9_S_IFREG | 0644, .text = ctl_text, .commands = ctl_commands},
+	{.name = "ctl",
+	 .mode = P9_S_IFREG | 0644,
+	 .text = ctl_text,
+	 .commands = ctl_commands,
+	 .flush = ctl_forget},
 	{.name = "status", .mode = P9_S_IFREG | 0444, .text = status_text},
 	{.name = NULL},
 };

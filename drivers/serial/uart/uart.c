@@ -90,8 +90,26 @@ void uart_send(struct uart *u)
 				u->errors++;
 	}
 	u->sent += done;
-	if (u->sending != (bytes_used(&u->tx) != 0))
+	if (u->sending != (bytes_used(&u->tx) || u->drainers.first))
 		interrupts_set(u, !u->sending);
+}
+
+bool uart_idle(struct uart *u)
+{
+	return !bytes_used(&u->tx) && !u->writers.first && reg_read(u, UART_LSR) & LSR_THRE;
+}
+
+static void drained(struct uart *u)
+{
+	struct p9_request *req;
+
+	while (u->drainers.first && uart_idle(u)) {
+		req = waiters_take(&u->drainers);
+		p9_respond(req, 0);
+	}
+	/* The interrupt says when the chip is empty, too. */
+	if (u->drainers.first && !u->sending)
+		interrupts_set(u, true);
 }
 
 static void receive(struct uart *u)
@@ -120,6 +138,7 @@ static void on_interrupt(struct serve_watch *w, const struct event *e)
 		uart_feed(u);
 		uart_send(u);
 		uart_drain(u);
+		drained(u);
 		if (reg_read(u, UART_IIR) & 1) /* nothing is pending */
 			break;
 	}

@@ -19,7 +19,7 @@ struct uart {
 	uint32_t baud;
 	bool sending;  /* the transmitter's interrupt is on */
 	struct bytes rx, tx;
-	struct waiters readers, writers;
+	struct waiters readers, writers, drainers;
 	uint64_t received, sent, interrupts, overruns, errors, dropped;
 	struct serve_watch watch;
 };
@@ -36,6 +36,8 @@ void uart_send(struct uart *u);
 void uart_feed(struct uart *u);
 /* Take what writers have, as far as there is room. */
 void uart_drain(struct uart *u);
+/* Nothing waits to be sent, and the chip is empty but for what it sends now. */
+bool uart_idle(struct uart *u);
 /* As much of a write as there is room for: bytes, or an error of the client's memory. */
 P9_MUST int64_t uart_take(struct uart *u, struct p9_request *req, uint32_t count);
 

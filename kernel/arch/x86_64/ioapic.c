@@ -76,8 +76,9 @@ static void line_write(unsigned line, uint32_t low)
 	chip_write(c, INDEX_ENTRIES + 2 * (line - c->first), low);
 }
 
-/* The old pair: out of the way of our vectors, all masked. */
-static void pic_off(void)
+/* The old pair: out of the way of our vectors, all masked. Before LINT0 is masked: an interrupt
+ * that it still asserts then is taken back, and cannot reach the CPU without a vector. */
+void pic_off(void)
 {
 	static const uint8_t words[4][2] = {
 		{0x11, 0x11}, {PIC_VECTOR, PIC_VECTOR + 8}, {4, 2}, {1, 1}};
@@ -92,7 +93,6 @@ static void pic_off(void)
 
 void ioapic_init(const struct acpi_facts *f)
 {
-	pic_off();
 	for (unsigned i = 0; i < f->ioapic_count && i < CHIPS_MAX; i++) {
 		struct chip *c = &chips[chip_count];
 		uint32_t version;

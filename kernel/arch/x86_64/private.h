@@ -96,6 +96,7 @@ void lapic_timer_start(uint32_t count);
 void lapic_timer_clock(uint64_t ticks, uint64_t ns); /* that many ticks took so long */
 uint32_t lapic_timer_left(void);
 bool lapic_timer_due(void); /* false: set again, the deadline is still ahead */
+void pic_off(void);
 void ioapic_init(const struct acpi_facts *f);
 void ioapic_before_eoi(unsigned vector);
 void time_init(const struct acpi_facts *f);

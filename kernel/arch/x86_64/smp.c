@@ -25,6 +25,7 @@ noreturn void ap_main(void);
 void arch_init(void)
 {
 	acpi_read(&facts);
+	pic_off();
 	lapic_init(facts.lapic);
 	ioapic_init(&facts);
 	time_init(&facts);

@@ -42,18 +42,17 @@ enum {
 	R_FEADDR = 0x40,
 	R_FEADDR_HIGH = 0x44,
 };
-#define GCMD_TRANSLATE	   (1u << 31)
-#define GCMD_ROOT	   (1u << 30)
-#define GCMD_KEEP	   0x96ffffffu /* bits of GSTS that are states, not one-shots */
-#define CONTEXT_INVALIDATE (1ull << 63)
-#define CONTEXT_GLOBAL	   (1ull << 61)
-#define IOTLB_INVALIDATE   (1ull << 63)
-#define IOTLB_GLOBAL	   (1ull << 60)
-#define IOTLB_DOMAIN	   (2ull << 60)
-#define IOTLB_DRAIN	   (3ull << 48)
-#define FECTL_MASK	   (1u << 31)
-#define FSTS_CLEAR	   0x7du /* all that is cleared by writing 1 */
-#define FAULT_PENDING	   (1u << 31)
+#define GCMD_TRANSLATE (1u << 31)
+#define GCMD_ROOT      (1u << 30)
+#define GCMD_KEEP      0x96ffffffu /* bits of GSTS that are states, not one-shots */
+#define INVALIDATE     (1ull << 63)
+#define CONTEXT_GLOBAL (1ull << 61)
+#define IOTLB_GLOBAL   (1ull << 60)
+#define IOTLB_DOMAIN   (2ull << 60)
+#define IOTLB_DRAIN    (3ull << 48)
+#define FECTL_MASK     (1u << 31)
+#define FSTS_CLEAR     0x7du /* all that is cleared by writing 1 */
+#define FAULT_PENDING  (1u << 31)
 
 #define ENTRY_READ_WRITE 3ull
 #define ENTRY_ADDRESS	 0x000ffffffffff000ull
@@ -109,38 +108,43 @@ static void write64(const struct unit *u, unsigned r, uint64_t v)
 	*(volatile uint64_t *)(u->regs + r) = v;
 }
 
-/* Wait until bits of a register are as wanted. One that never answers confines nothing. */
-static void wait64(const struct unit *u, unsigned r, uint64_t mask, uint64_t wanted)
+/* A unit that never answers confines nothing. */
+static void wait_on(const struct unit *u, unsigned r, uint64_t deadline)
 {
-	uint64_t deadline = arch_now() + ANSWER_NS;
-
-	while ((read64(u, r) & mask) != wanted) {
-		if (arch_now() > deadline)
-			panic("IOMMU at %lx does not answer (register %x)", u->base, r);
-		arch_relax();
-	}
+	if (arch_now() > deadline)
+		panic("IOMMU at %lx does not answer (register %x)", u->base, r);
+	arch_relax();
 }
 
 static void command(const struct unit *u, uint32_t bit)
 {
+	uint64_t deadline = arch_now() + ANSWER_NS;
+
 	write32(u, R_GCMD, (read32(u, R_GSTS) & GCMD_KEEP) | bit);
-	wait64(u, R_GCMD, (uint64_t)bit << 32, (uint64_t)bit << 32); /* GSTS is the upper half */
+	while (!(read32(u, R_GSTS) & bit))
+		wait_on(u, R_GSTS, deadline);
+}
+
+/* Write a 64-bit command whose top bit is cleared by the unit when it is done. */
+static void invalidate(const struct unit *u, unsigned r, uint64_t what)
+{
+	uint64_t deadline = arch_now() + ANSWER_NS;
+
+	write64(u, r, what | INVALIDATE);
+	while (read64(u, r) & INVALIDATE)
+		wait_on(u, r, deadline);
 }
 
 static void context_flush(void)
 {
-	for (unsigned i = 0; i < unit_count; i++) {
-		write64(&units[i], R_CONTEXT, CONTEXT_INVALIDATE | CONTEXT_GLOBAL);
-		wait64(&units[i], R_CONTEXT, CONTEXT_INVALIDATE, 0);
-	}
+	for (unsigned i = 0; i < unit_count; i++)
+		invalidate(&units[i], R_CONTEXT, CONTEXT_GLOBAL);
 }
 
 static void iotlb_flush(uint64_t what)
 {
-	for (unsigned i = 0; i < unit_count; i++) {
-		write64(&units[i], units[i].iotlb, IOTLB_INVALIDATE | IOTLB_DRAIN | what);
-		wait64(&units[i], units[i].iotlb, IOTLB_INVALIDATE, 0);
-	}
+	for (unsigned i = 0; i < unit_count; i++)
+		invalidate(&units[i], units[i].iotlb, IOTLB_DRAIN | what);
 }
 
 /* ---- tables ------------------------------------------------------------------------------ */

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * recovery: the shell that answers when nothing else does. A process on the kernel's polled UART,
+ * without 9P, without a namespace, without any server: all it needs is the bootstrap handle "log"
+ * (READ for dmesg and mem, MANAGE for the UART and reboot), and "silo" for ps.
+ *
+ * Invariant: every wait for a key ends, by the kernel's deadline at the latest, and every failure of
+ * the UART but "not now" ends the process, so that whoever started it can start it again.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include "cmd/sh/edit.h"
+#include "sys/boot.h"
+#include "sys/error.h"
+#include "sys/info.h"
+#include "sys/sys.h"
+
+#define WRITE_MAX 4096u
+#define WAIT_NS	  (60 * NS_PER_S) /* for a key; then again */
+#define BUSY_NS	  (200 * NS_PER_MS) /* between two tries while a driver has the UART */
+#define WORDS_MAX 4
+
+static handle_t log_handle;
+static struct edit editor;
+
+static void show(const char *text, size_t len)
+{
+	char out[WRITE_MAX];
+	size_t fill = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (fill + 2 > sizeof(out)) {
+			if (sys_uart_write(log_handle, out, fill) < 0)
+				return;
+			fill = 0;
+		}
+		if (text[i] == '\n')
+			out[fill++] = '\r';
+		out[fill++] = text[i];
+	}
+	if (fill && sys_uart_write(log_handle, out, fill) < 0)
+		return; /* there is no other place to say so */
+}
+
+static void editor_show(void *ctx, const char *text, size_t len)
+{
+	(void)ctx;
+	show(text, len);
+}
+
+__attribute__((format(printf, 1, 2))) static void print(const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (len > 0)
+		show(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1);
+}
+
+static void failed(const char *what, int64_t err)
+{
+	print("%s: %s\n", what, error_text((int)err));
+}
+
+/* ---- commands -------------------------------------------------------------------------------- */
+
+static void cmd_dmesg(void)
+{
+	uint64_t cursor = 0;
+	char text[2048];
+	int64_t n;
+
+	while ((n = sys_log_read(log_handle, &cursor, text, sizeof(text))) > 0)
+		show(text, (size_t)n);
+	if (n < 0)
+		failed("dmesg", n);
+}
+
+static void cmd_mem(void)
+{
+	struct system_info info;
+	int64_t err = sys_system_info(log_handle, &info);
+
+	if (err < 0) {
+		failed("mem", err);
+		return;
+	}
+	print("total %llu KiB, free %llu KiB, kernel %llu KiB, frame table %llu KiB\n",
+	      (unsigned long long)info.memory_total / 1024,
+	      (unsigned long long)info.memory_free / 1024,
+	      (unsigned long long)info.kernel_memory / 1024,
+	      (unsigned long long)info.frame_table / 1024);
+	print("processors %u, up %llu s\n", info.cpus,
+	      (unsigned long long)(time_now() / NS_PER_S));
+}
+
+static const char *state_name(uint32_t state)
+{
+	static const char *const names[] = {"new", "running", "corpse", "gone"};
+
+	return state < 4 ? names[state] : "?";
+}
+
+static void cmd_ps(void)
+{
+	handle_t silo = boot_handle("silo");
+	struct process_info infos[8];
+	uint64_t after = 0;
+	int64_t n;
+
+	if (silo == HANDLE_NONE) {
+		print("ps: no silo handle was given\n");
+		return;
+	}
+	while ((n = sys_silo_processes(silo, infos, 8, after)) > 0) {
+		for (int64_t i = 0; i < n; i++) {
+			const struct process_info *p = &infos[i];
+
+			after = p->pid;
+			print("%6llu silo %-5u %-8s %8llu KiB %8llu ms  %.32s\n",
+			      (unsigned long long)p->pid, p->silo, state_name(p->state),
+			      (unsigned long long)p->memory / 1024,
+			      (unsigned long long)(p->cpu_ns / NS_PER_MS), p->name);
+		}
+	}
+	if (n < 0)
+		failed("ps", n);
+}
+
+static void cmd_reboot(void)
+{
+	failed("reboot", sys_machine_control(log_handle, MACHINE_RESET, 0));
+}
+
+static void cmd_help(void);
+
+static const struct {
+	const char *name, *help;
+	void (*run)(void);
+} commands[] = {
+	{"help", "this list", cmd_help},
+	{"dmesg", "the kernel's log", cmd_dmesg},
+	{"mem", "memory, processors, time", cmd_mem},
+	{"ps", "processes of the silo that this shell holds", cmd_ps},
+	{"reboot", "reset the machine", cmd_reboot},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void cmd_help(void)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		print("  %-8s %s\n", commands[i].name, commands[i].help);
+	print("Turning the machine off needs ACPI, which devd has and this shell has not: reboot.\n");
+}
+
+static void line_run(char *line)
+{
+	char *word = line + strspn(line, " \t");
+
+	word[strcspn(word, " \t")] = '\0';
+	if (!*word)
+		return;
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (!strcmp(commands[i].name, word)) {
+			commands[i].run();
+			return;
+		}
+	}
+	print("%s: not a command here; `help` lists them\n", word);
+}
+
+/* ---- the prompt -------------------------------------------------------------------------------- */
+
+static int64_t keys_read(uint8_t *keys, size_t size)
+{
+	int64_t n;
+
+	for (;;) {
+		n = sys_uart_read(log_handle, keys, size, time_in(WAIT_NS));
+		if (n != -ETIMEDOUT && n != -EINTR && n != -EBUSY)
+			return n;
+		/* A driver that has the UART gives it up when it dies; nothing tells us when. */
+		if (n == -EBUSY && sys_thread_sleep(time_in(BUSY_NS)) < 0)
+			continue;
+	}
+}
+
+int main(void)
+{
+	uint8_t keys[64];
+	int64_t n;
+
+	log_handle = boot_handle("log");
+	editor.show = editor_show;
+	print("\nBulkhead recovery shell: no servers are needed for this. `help` lists commands.\n");
+	edit_begin(&editor, "recovery> ");
+	while ((n = keys_read(keys, sizeof(keys))) > 0) {
+		for (int64_t i = 0; i < n; i++) {
+			enum edit_result r = edit_key(&editor, keys[i]);
+
+			if (r == EDIT_MORE)
+				continue;
+			if (r == EDIT_LINE)
+				line_run(editor.line);
+			edit_begin(&editor, "recovery> ");
+		}
+	}
+	return 1;
+}
