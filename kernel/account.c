@@ -37,8 +37,15 @@ static uint64_t parent_share(const struct account *a, enum resource r, uint64_t 
 
 static void pressure_raise(struct account *a, enum resource r)
 {
-	if (r == RES_MEMORY && !list_empty(&a->pressure))
+	if (r == RES_MEMORY)
 		watch_list_raise(&a->pressure, EVENT_PRESSURE, UINT64_MAX, a->usage[r], a->limit[r]);
+}
+
+static bool crosses(uint64_t limit, uint64_t before, uint64_t after)
+{
+	uint64_t mark = limit - limit / 8;
+
+	return before <= mark && after > mark;
 }
 
 /* Undo a charge of `n` from `a` up to but not including `end`. */
@@ -64,16 +71,17 @@ int account_charge(struct account *first, enum resource r, uint64_t n)
 {
 	uint64_t share = n;
 
+	if (unlikely(first->closed))
+		return charge_refused(first, first, r, n);
 	for (struct account *a = first; a && share; a = a->parent) {
-		uint64_t before = a->usage[r], limit = a->limit[r], after;
+		uint64_t before = a->usage[r], after;
 
-		if (unlikely(__builtin_add_overflow(before, share, &after) || after > limit ||
-			     (a == first && a->closed)))
+		if (unlikely(__builtin_add_overflow(before, share, &after) || after > a->limit[r]))
 			return charge_refused(first, a, r, n);
 		a->usage[r] = after;
 		if (after > a->peak[r])
 			a->peak[r] = after;
-		if (unlikely(after > limit - limit / 8 && before <= limit - limit / 8))
+		if (unlikely(!list_empty(&a->pressure)) && crosses(a->limit[r], before, after))
 			pressure_raise(a, r);
 		share = parent_share(a, r, before, share);
 	}

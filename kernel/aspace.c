@@ -61,19 +61,29 @@ bool range_valid(uint64_t addr, uint64_t len)
 
 /* ---- unmap ----------------------------------------------------------------- */
 
-/* Make mappings begin and end at lo and hi. */
-static int split_ends(struct aspace *as, uint64_t lo, uint64_t hi)
+/* Cut the mapping `i` at `at`, if that lies inside. One that is clear already and only keeps its
+ * addresses goes as a whole. */
+static int cut(struct aspace *as, uint32_t i, uint64_t at)
 {
-	for (unsigned k = 0; k < 2; k++) {
-		uint64_t at = k ? hi : lo;
-		uint32_t i = mapping_index(as, at);
-		struct mapping *m = i < as->mapping_count ? as->mappings[i] : NULL;
+	const struct mapping *m = as->mappings[i];
 
-		/* One that is clear already and only keeps its addresses goes as a whole. */
-		if (m && m->start < at && m->vmo && mapping_split(as, i, at))
+	return m->start < at && m->end > at && m->vmo ? mapping_split(as, i, at) : 0;
+}
+
+/* Make mappings begin and end at lo and hi; *first is the first one of the range. */
+static int range_cut(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t *first)
+{
+	uint32_t i = mapping_index(as, lo);
+
+	if (i < as->mapping_count && as->mappings[i]->start < lo && as->mappings[i]->vmo) {
+		if (cut(as, i, lo))
 			return -ENOMEM;
+		i++;
 	}
-	return 0;
+	*first = i;
+	while (i < as->mapping_count && as->mappings[i]->end < hi)
+		i++;
+	return i < as->mapping_count ? cut(as, i, hi) : 0;
 }
 
 /* Addresses from `lo` on became free. */
@@ -109,10 +119,9 @@ bool aspace_unmap_slice(struct aspace *as, uint64_t lo, uint64_t hi, struct slic
 {
 	uint32_t first, i;
 
-	*err = split_ends(as, lo, hi);
+	*err = range_cut(as, lo, hi, &first);
 	if (*err)
 		return true;
-	first = mapping_index(as, lo);
 	for (i = first; i < as->mapping_count && as->mappings[i]->start < hi; i++)
 		if (!mapping_end(as->mappings[i], s))
 			return false;
@@ -169,54 +178,59 @@ void vmo_unmap_everywhere(struct vmo *v)
 
 /* ---- map ------------------------------------------------------------------- */
 
-/* First fit, with a page left free on both sides. */
-static bool address_choose(struct aspace *as, uint64_t len, uint64_t *addr)
+/* First fit, with a page left free on both sides; *index is the place in the array. */
+static bool address_choose(struct aspace *as, uint64_t len, uint64_t *addr, uint32_t *index)
 {
-	uint64_t pos = as->choice_hint, room;
+	uint64_t pos = as->choice_hint;
 	uint32_t i = mapping_index(as, pos - PAGE_SIZE);
+	bool hole = false; /* was a hole passed over that would do for less? */
 
 	for (;; i++) {
 		uint64_t next = i < as->mapping_count ? as->mappings[i]->start : CHOICE_HI;
 
-		if (next > pos && (room = next - pos) > len && room - len >= PAGE_SIZE)
-			break;
+		if (next > pos) {
+			if (next - pos > len && next - pos - len >= PAGE_SIZE)
+				break;
+			hole |= next - pos >= 2 * PAGE_SIZE;
+		}
 		if (i >= as->mapping_count)
 			return false;
 		if (as->mappings[i]->end + PAGE_SIZE > pos)
 			pos = as->mappings[i]->end + PAGE_SIZE;
 	}
-	if (pos == as->choice_hint)
+	if (!hole)
 		as->choice_hint = pos + len + PAGE_SIZE;
 	*addr = pos;
+	*index = i;
 	return true;
 }
 
-static bool range_free(const struct aspace *as, uint64_t addr, uint64_t len)
+static bool range_free(const struct aspace *as, uint64_t addr, uint64_t len, uint32_t *index)
 {
-	uint32_t i = mapping_index(as, addr);
-
-	return i == as->mapping_count || as->mappings[i]->start >= addr + len;
+	*index = mapping_index(as, addr);
+	return *index == as->mapping_count || as->mappings[*index]->start >= addr + len;
 }
 
 /* Find the place; with MAP_REPLACE what is there goes, and K_RESTART says that more remains. */
 static int64_t place_find(struct aspace *as, uint64_t len, uint32_t flags, struct slice *s,
-			  uint64_t *addr)
+			  uint64_t *addr, uint32_t *index)
 {
 	int err;
 
 	if (!(flags & MAP_AT)) {
-		if (*addr && range_valid(*addr, len) && range_free(as, *addr, len))
+		if (*addr && range_valid(*addr, len) && range_free(as, *addr, len, index))
 			return 0;
-		return address_choose(as, len, addr) ? 0 : -ENOMEM;
+		return address_choose(as, len, addr, index) ? 0 : -ENOMEM;
 	}
 	if (!range_valid(*addr, len))
 		return -EINVAL;
-	if (range_free(as, *addr, len))
+	if (range_free(as, *addr, len, index))
 		return 0;
 	if (!(flags & MAP_REPLACE))
 		return -EEXIST;
 	if (!aspace_unmap_slice(as, *addr, *addr + len, s, &err))
 		return K_RESTART;
+	*index = mapping_index(as, *addr);
 	return err;
 }
 
@@ -226,22 +240,32 @@ static uint32_t rights_of_prot(uint32_t prot)
 	       (prot & PROT_X ? RIGHT_EXECUTE : 0);
 }
 
-static int map_check(const struct vmo *v, uint64_t offset, uint64_t len, uint32_t flags,
-		     const struct cap *through, uint64_t addr)
+/* Flags that are seldom asked for. */
+static int map_check_flags(const struct vmo *v, uint32_t flags)
 {
 	uint32_t known = PROT_R | PROT_W | PROT_X | MAP_AT | MAP_REPLACE | MAP_POPULATE |
 			 MAP_UNCACHED | MAP_DROP | MAP_SHARE;
-	uint64_t end;
 
-	if ((flags & ~known) || !len || !page_aligned(len) || !page_aligned(offset) ||
-	    !page_aligned(addr) || __builtin_add_overflow(offset, len, &end) || end > vmo_size(v) ||
-	    ((flags & MAP_REPLACE) && !(flags & MAP_AT)) ||
+	if ((flags & ~known) || ((flags & MAP_REPLACE) && !(flags & MAP_AT)) ||
 	    ((flags & MAP_UNCACHED) && !v->registers) ||
 	    (flags & (MAP_DROP | MAP_SHARE)) == (MAP_DROP | MAP_SHARE))
 		return -EINVAL;
+	return 0;
+}
+
+static int map_check(const struct vmo *v, uint64_t offset, uint64_t len, uint32_t flags,
+		     const struct cap *through, uint64_t addr)
+{
+	uint64_t size = v->pages << PAGE_SHIFT;
+
+	if (unlikely(!len || !page_aligned(len | offset | addr) || offset > size ||
+		     len > size - offset))
+		return -EINVAL;
+	if ((flags & ~(PROT_R | PROT_W | PROT_X | MAP_POPULATE)) && map_check_flags(v, flags))
+		return -EINVAL;
 	if ((flags & PROT_W) && v->read_only)
 		return -EACCES;
-	if (through && !prot_permitted(through->rights, flags & 7))
+	if (through && !prot_permitted(through->rights, flags))
 		return -EACCES;
 	return through && cap_revoking(through) ? -EAGAIN : 0;
 }
@@ -249,7 +273,7 @@ static int map_check(const struct vmo *v, uint64_t offset, uint64_t len, uint32_
 int64_t aspace_map_slice(struct aspace *as, struct vmo *v, uint64_t offset, uint64_t len,
 			 uint32_t flags, struct cap *through, struct slice *s, uint64_t *addr)
 {
-	uint32_t prot;
+	uint32_t prot, index;
 	struct mapping *m;
 	int64_t err;
 
@@ -265,7 +289,7 @@ int64_t aspace_map_slice(struct aspace *as, struct vmo *v, uint64_t offset, uint
 	m = mapping_new(as, v, through, through ? through->rights : rights_of_prot(prot));
 	if (!m)
 		return -ENOMEM;
-	err = place_find(as, len, flags, s, addr);
+	err = place_find(as, len, flags, s, addr, &index);
 	if (err) {
 		mapping_release(m);
 		mapping_free(m);
@@ -276,9 +300,9 @@ int64_t aspace_map_slice(struct aspace *as, struct vmo *v, uint64_t offset, uint
 	m->page = offset >> PAGE_SHIFT;
 	m->prot = prot;
 	m->inherit = flags & (MAP_DROP | MAP_SHARE);
-	mapping_insert(as, mapping_index(as, m->start), m);
+	mapping_insert(as, index, m);
 	if (flags & MAP_POPULATE)
-		mapping_populate(m, m->page, m->page + (len >> PAGE_SHIFT), s);
+		mapping_populate(m, m->page, m->page + (len >> PAGE_SHIFT), true, s);
 	return 0;
 }
 
@@ -320,17 +344,17 @@ static void join_range(struct aspace *as, uint64_t lo, uint64_t hi)
 int64_t aspace_protect_slice(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t prot,
 			     struct slice *s)
 {
+	uint32_t i;
 	int err;
 
 	if (prot & (PROT_W | PROT_X))
 		prot |= PROT_R;
 	err = protect_check(as, lo, hi, prot);
 	if (!err)
-		err = split_ends(as, lo, hi);
+		err = range_cut(as, lo, hi, &i);
 	if (err)
 		return err;
-	for (uint32_t i = mapping_index(as, lo);
-	     i < as->mapping_count && as->mappings[i]->start < hi; i++) {
+	for (; i < as->mapping_count && as->mappings[i]->start < hi; i++) {
 		struct mapping *m = as->mappings[i];
 
 		if (m->prot & ~prot)
@@ -345,12 +369,12 @@ int64_t aspace_protect_slice(struct aspace *as, uint64_t lo, uint64_t hi, uint32
 
 int aspace_inherit(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t how)
 {
-	int err = split_ends(as, lo, hi);
+	uint32_t i;
+	int err = range_cut(as, lo, hi, &i);
 
 	if (err)
 		return err;
-	for (uint32_t i = mapping_index(as, lo);
-	     i < as->mapping_count && as->mappings[i]->start < hi; i++)
+	for (; i < as->mapping_count && as->mappings[i]->start < hi; i++)
 		as->mappings[i]->inherit = how;
 	join_range(as, lo, hi);
 	return 0;

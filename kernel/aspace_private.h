@@ -83,5 +83,5 @@ must_check int64_t aspace_clone(struct thread *cur, struct aspace *as, struct ac
 				struct aspace **out);
 
 /* ---- fault.c ---- */
-/* Map resident pages of m in [page, end), as far as the slice goes. */
-void mapping_populate(struct mapping *m, uint64_t page, uint64_t end, struct slice *s);
+/* Map resident pages of m in [page, end), as far as the slice goes. `empty`: none is mapped yet. */
+void mapping_populate(struct mapping *m, uint64_t page, uint64_t end, bool empty, struct slice *s);

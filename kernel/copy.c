@@ -19,8 +19,11 @@ static bool user_range(uint64_t addr, uint64_t len)
 static int64_t fault_serve(struct thread *cur, uint64_t addr, uint32_t access)
 {
 	enum fault_reason reason;
+	int64_t err = aspace_fault(cur->aspace, cur, addr, access, &reason);
 
-	return aspace_fault(cur->aspace, cur, addr, access, &reason);
+	if (err == -EFAULT)
+		pager_error_forget(cur);
+	return err;
 }
 
 int64_t copy_in(struct thread *cur, void *dst, uaddr_t src, uint64_t len)

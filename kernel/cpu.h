@@ -3,8 +3,10 @@
  * cpu.h: what each CPU has, and the kernel lock.
  *
  * One lock protects the whole kernel. It is a ticket lock: first come, first
- * served. A CPU that waits for it serves TLB invalidations meanwhile, so that a
- * holder may wait for their answers.
+ * served, unless the CPU whose turn it is does not come: on a virtual machine
+ * it may have lost its real CPU. A waiter whose patience is over then takes the
+ * lock out of turn (docs/decisions/0002-lock-out-of-turn.md). A CPU that waits
+ * serves TLB invalidations meanwhile, so a holder may wait for their answers.
  */
 #pragma once
 #include "arch.h"
@@ -35,24 +37,38 @@ extern struct cpu cpus[CPUS_MAX];
 extern unsigned cpu_count;
 
 struct kernel_lock {
-	uint32_t next, owner;
+	uint32_t next, owner; /* tickets */
+	uint32_t locked;
+	uint32_t odd;	/* a thief holds it, or tickets were served out of turn */
+	uint64_t done;	/* tickets served out of turn, modulo 64 */
+	uint32_t thief; /* the holder's ticket, when `stolen` */
+	uint32_t stolen;
 	uint64_t taken; /* TSC, test of the longest hold */
 };
 extern struct kernel_lock kernel_lock;
 extern uint64_t lock_hold_max, lock_hold_where;
 extern bool lock_measured; /* boot option lock=measure */
+void lock_kernel_slow(uint32_t me);
+void unlock_kernel_slow(void);
 
 static inline void lock_kernel(void)
 {
 	uint32_t me = __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_RELAXED);
-	while (unlikely(__atomic_load_n(&kernel_lock.owner, __ATOMIC_ACQUIRE) != me)) {
-		arch_tlb_serve();
-		arch_relax();
-	}
+
+	if (likely(__atomic_load_n(&kernel_lock.owner, __ATOMIC_ACQUIRE) == me &&
+		   !__atomic_exchange_n(&kernel_lock.locked, 1, __ATOMIC_ACQUIRE)))
+		return;
+	lock_kernel_slow(me);
 }
+/* entry.S does the same in assembly */
 static inline void unlock_kernel(void)
 {
-	__atomic_store_n(&kernel_lock.owner, kernel_lock.owner + 1, __ATOMIC_RELEASE);
+	if (unlikely(kernel_lock.odd)) {
+		unlock_kernel_slow();
+		return;
+	}
+	kernel_lock.owner++;
+	__atomic_store_n(&kernel_lock.locked, 0, __ATOMIC_RELEASE);
 }
 
 /* Entered from arch with the registers saved in cur->regs. They end in arch_leave. */

@@ -25,7 +25,7 @@ static int entry_set(struct mapping *m, uint64_t va, const struct vmo_page *p)
 {
 	struct aspace *as = m->aspace;
 	uint32_t old;
-	paddr_t was = arch_lookup(&as->arch, va, &old);
+	paddr_t was = p->fresh ? 0 : arch_lookup(&as->arch, va, &old);
 	int err = arch_map(&as->arch, va, p->pa, entry_prot(m, p));
 
 	if (err)
@@ -37,32 +37,35 @@ static int entry_set(struct mapping *m, uint64_t va, const struct vmo_page *p)
 	return 0;
 }
 
-/* Map one page if it is resident and not mapped; false: no memory for page tables. */
-static bool populate_page(struct mapping *m, uint64_t page)
+/* Map a resident page, unless something is mapped; false: no memory for page tables. */
+static bool populate_page(struct mapping *m, uint64_t page, const struct vmo_page *p, bool empty)
 {
 	struct aspace *as = m->aspace;
 	uint64_t va = mapping_address(m, page);
-	struct vmo_page p;
 	uint32_t old;
 
-	if (!vmo_page_peek(m->vmo, page, &p) || arch_lookup(&as->arch, va, &old))
+	if (!empty && arch_lookup(&as->arch, va, &old))
 		return true;
-	if (arch_map(&as->arch, va, p.pa, entry_prot(m, &p)))
+	if (arch_map(&as->arch, va, p->pa, entry_prot(m, p)))
 		return false;
 	as->resident += PAGE_SIZE;
 	return true;
 }
 
-void mapping_populate(struct mapping *m, uint64_t page, uint64_t end, struct slice *s)
+void mapping_populate(struct mapping *m, uint64_t page, uint64_t end, bool empty, struct slice *s)
 {
 	const struct vmo *v = m->vmo;
+	struct vmo_page p;
 
 	if (!m->prot)
 		return;
+	end = end < v->pages ? end : v->pages;
 	for (; page < end; page++) {
-		if (!v->linear)
-			page = index_next(&v->index, page, end);
-		if (page >= end || !slice_take(s, 2 * COST_PTE) || !populate_page(m, page))
+		if (!vmo_page_peek(v, page, &p)) {
+			page = index_next(&v->index, page, end) - 1;
+			continue;
+		}
+		if (!slice_take(s, 2 * COST_PTE) || !populate_page(m, page, &p, empty))
 			return;
 	}
 }
@@ -73,7 +76,7 @@ static void fault_around(struct mapping *m, uint64_t page)
 	uint64_t end = m->page + ((m->end - m->start) >> PAGE_SHIFT);
 	struct slice s = {SLICE_WHOLE};
 
-	mapping_populate(m, lo > m->page ? lo : m->page, hi < end ? hi : end, &s);
+	mapping_populate(m, lo > m->page ? lo : m->page, hi < end ? hi : end, false, &s);
 }
 
 static enum fault_reason reason_of(int64_t err)

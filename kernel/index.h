@@ -70,9 +70,3 @@ uint64_t index_next(const struct index *ix, uint64_t page, uint64_t end);
 uint64_t index_next_dirty(const struct index *ix, uint64_t page, uint64_t end);
 /* The next absent page in [page, end), or `end`. */
 uint64_t index_next_absent(const struct index *ix, uint64_t page, uint64_t end);
-static inline bool index_dirty(const struct index *ix, uint64_t page)
-{
-	const struct index_node *leaf = index_leaf(ix, page);
-
-	return leaf && (leaf->dirty >> index_of(page) & 1);
-}

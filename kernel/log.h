@@ -6,8 +6,16 @@
 #include "base.h"
 #include <stdarg.h>
 
-enum log_subsystem { LOG_BOOT, LOG_MEMORY, LOG_IPC, LOG_SCHED, LOG_DEVICE, LOG_SILO, LOG_USER,
-		     LOG_SUBSYSTEMS };
+enum log_subsystem {
+	LOG_BOOT,
+	LOG_MEMORY,
+	LOG_IPC,
+	LOG_SCHED,
+	LOG_DEVICE,
+	LOG_SILO,
+	LOG_USER,
+	LOG_SUBSYSTEMS
+};
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
 
 /* One line; the newline is appended. Formats as kvsnprintf. Lock held, or at boot. */

@@ -94,25 +94,28 @@ int mappings_room(struct aspace *as, uint32_t n)
 
 void mapping_insert(struct aspace *as, uint32_t index, struct mapping *m)
 {
-	uint32_t behind = as->mapping_count - index;
+	struct mapping **at = &as->mappings[index], **p = &as->mappings[as->mapping_count];
 
 	assert(as->mapping_count < as->mapping_room);
-	if (behind)
-		memmove(&as->mappings[index + 1], &as->mappings[index],
-			behind * sizeof(*as->mappings));
-	as->mappings[index] = m;
+	for (; p != at; p--) {
+		p[0] = p[-1];
+		__asm__ volatile("" ::: "memory"); /* no call of memmove for these few */
+	}
+	*at = m;
 	as->mapping_count++;
 	as->last_hit = index;
 }
 
 void mappings_remove(struct aspace *as, uint32_t from, uint32_t to)
 {
-	uint32_t behind = as->mapping_count - to;
+	struct mapping **p = &as->mappings[from], **end = &as->mappings[as->mapping_count];
 
 	for (uint32_t i = from; i < to; i++)
 		mapping_free(as->mappings[i]);
-	if (behind && from != to)
-		memmove(&as->mappings[from], &as->mappings[to], behind * sizeof(*as->mappings));
+	for (struct mapping **q = &as->mappings[to]; q != end && p != q; p++, q++) {
+		*p = *q;
+		__asm__ volatile("" ::: "memory");
+	}
 	as->mapping_count -= to - from;
 }
 

@@ -33,9 +33,15 @@ static struct thread *waiter(struct list *node)
 	return container_of(node, struct thread, node);
 }
 
-static void wait_end(struct thread *t, int error)
+void pager_wait_cancel(struct thread *t)
 {
 	list_del(&t->node);
+	t->pager_taken = false;
+}
+
+static void wait_end(struct thread *t, int error)
+{
+	pager_wait_cancel(t);
 	t->pager_error = error;
 	thread_wake(t, K_RESTART);
 }
@@ -56,18 +62,34 @@ static bool page_taken(const struct pager *p, uint64_t page)
 	return false;
 }
 
+/* A fault handler that cannot help goes back to the instruction, for the kernel to meet the same
+ * fault and report it as it is: so a failure answers an access twice. Calls, which are answered
+ * once, forget it (pager_error_forget). */
+static int error_report(struct thread *t)
+{
+	int error = t->pager_error;
+
+	if (t->pager_taken)
+		t->pager_error = 0;
+	t->pager_taken = true; /* told once */
+	return error;
+}
+
+void pager_error_forget(struct thread *t)
+{
+	t->pager_error = 0;
+}
+
 int64_t pager_wait(struct vmo *v, uint64_t page, uint32_t access, struct thread *t)
 {
 	struct pager *p = v->pager;
 	uint64_t deadline = DEADLINE_NEVER;
-	int error;
 
 	if (!t)
 		return -EAGAIN;
-	error = t->pager_error;
+	if (t->pager_error && t->pager_vmo == v && t->pager_page == page)
+		return error_report(t);
 	t->pager_error = 0;
-	if (error && t->pager_vmo == v && t->pager_page == page)
-		return error;
 	if (list_empty(&p->watches) || t->object.id == p->server)
 		return -EIO;
 	if (p->timeout && __builtin_add_overflow(arch_now(), p->timeout, &deadline))
@@ -81,11 +103,6 @@ int64_t pager_wait(struct vmo *v, uint64_t page, uint32_t access, struct thread 
 	if (!t->pager_taken)
 		watch_raise(p->watch, 0, 0);
 	return K_RESTART;
-}
-
-void pager_wait_cancel(struct thread *t)
-{
-	list_del(&t->node);
 }
 
 int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout,

@@ -43,6 +43,16 @@ static bool still_holds(const struct watch *w)
 	       (signal_of(w->source)->word & w->arg);
 }
 
+/* It was ready, but its level has gone since: nothing to say. */
+static bool went_stale(struct watch *w)
+{
+	if (w->kind != EVENT_SIGNAL || (w->flags & WATCH_EDGE) || still_holds(w))
+		return false;
+	list_del(&w->ready_node);
+	w->count = 0;
+	return true;
+}
+
 static void take_event(struct watch *w, struct event *e)
 {
 	e->kind = w->kind;
@@ -67,6 +77,8 @@ bool queue_receive_ready(struct queue *q, struct thread *t)
 		struct channel *ch;
 		struct event e;
 
+		if (went_stale(w))
+			continue;
 		if (w->kind != EVENT_MESSAGE) {
 			take_event(w, &e);
 			regs_event(&t->regs, e.kind, e.key, e.count, e.data0, e.data1);
@@ -251,20 +263,21 @@ static int64_t add_channel(struct queue *q, struct channel *ch, uint64_t key, st
 	return (int64_t)w->id;
 }
 
-static int64_t add_source(struct queue *q, struct object *o, struct watch *w, struct list *list)
+static int64_t add_source(struct object *o, struct watch *w, struct list *list)
 {
 	w->source = o;
 	object_get(o);
 	list_add_tail(list, &w->source_node);
 	if (w->kind == EVENT_SIGNAL && (signal_of(o)->word & w->arg))
 		watch_raise(w, signal_of(o)->word, 0);
+	if (w->kind == EVENT_IRQ && irq_pending(o))
+		watch_raise(w, 0, 0);
 	if (w->kind == EVENT_PROCESS && process_of(o)->state >= PROCESS_CORPSE &&
 	    (w->arg & PROCESS_EV_EXIT)) {
 		struct process *p = process_of(o);
 
 		watch_raise(w, PROCESS_EV_EXIT, p->crash.reason ? p->crash.reason : (uint32_t)p->code);
 	}
-	(void)q;
 	return (int64_t)w->id;
 }
 
@@ -304,7 +317,7 @@ int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint3
 	w->arg = arg;
 	if (kind == EVENT_PROCESS && (arg & PROCESS_EV_FAULT))
 		process_of(o)->handler = w;
-	return add_source(queue_of(qo), o, w, list);
+	return add_source(o, w, list);
 }
 
 int64_t sys_queue_remove(struct thread *cur, handle_t queue, uint64_t id)
@@ -406,6 +419,8 @@ static unsigned collect(struct queue *q, struct event *events, unsigned n)
 	while (count < n && !list_empty(&q->ready)) {
 		struct watch *w = list_first(&q->ready, struct watch, ready_node);
 
+		if (went_stale(w))
+			continue;
 		if (w->kind != EVENT_MESSAGE) {
 			bool again = still_holds(w);
 

@@ -119,7 +119,7 @@ static void refill(struct timer *tm)
 
 	s->period_start = now;
 	s->used_cycles = s->used_cycles > s->quota_cycles ? s->used_cycles - s->quota_cycles : 0;
-	if (s->throttled && s->used_cycles < s->quota_cycles) {
+	if (s->throttled && (!s->quota_cycles || s->used_cycles < s->quota_cycles)) {
 		s->throttled = false;
 		s->throttled_ns += now - s->throttled_since;
 		for (unsigned b = 0; b < BANDS; b++)

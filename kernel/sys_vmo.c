@@ -196,6 +196,8 @@ static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint6
 	}
 	if (err == K_RESTART && w.next && work_suspend(&w) == K_RESTART)
 		return K_RESTART;
+	if (err && err != K_RESTART)
+		pager_error_forget(cur);
 	work_end(&w);
 	return err;
 }
@@ -214,11 +216,14 @@ int64_t sys_vmo_commit(struct thread *cur, handle_t vmo, uint64_t offset, uint64
 {
 	struct slice s = {SLICE_CALL};
 	struct vmo *v;
-	int err = vmo_range(cur, vmo, RIGHT_WRITE, offset, len, true, &v);
+	int64_t err = vmo_range(cur, vmo, RIGHT_WRITE, offset, len, true, &v);
 
 	if (err)
 		return err;
-	return vmo_commit(v, offset >> PAGE_SHIFT, (offset + len) >> PAGE_SHIFT, cur, &s);
+	err = vmo_commit(v, offset >> PAGE_SHIFT, (offset + len) >> PAGE_SHIFT, cur, &s);
+	if (err && err != K_RESTART)
+		pager_error_forget(cur);
+	return err;
 }
 
 int64_t sys_vmo_decommit(struct thread *cur, handle_t vmo, uint64_t offset, uint64_t len)

@@ -32,6 +32,48 @@ uint64_t lock_hold_max, lock_hold_where;
 bool lock_measured;
 struct kernel_lock kernel_lock;
 
+#define LOCK_PATIENCE 400 /* turns of waiting */
+
+void lock_kernel_slow(uint32_t me)
+{
+	struct kernel_lock *l = &kernel_lock;
+
+	for (unsigned turns = 0;; turns++) {
+		bool mine = __atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) == me;
+
+		if ((mine || turns > LOCK_PATIENCE) &&
+		    !__atomic_load_n(&l->locked, __ATOMIC_RELAXED) &&
+		    !__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))
+			break;
+		arch_tlb_serve();
+		arch_relax();
+	}
+	if (l->owner == me)
+		return;
+	l->thief = me;
+	l->stolen = 1;
+	l->odd = 1;
+}
+
+/* At most one ticket a CPU is out, so 64 bits tell them apart. */
+void unlock_kernel_slow(void)
+{
+	struct kernel_lock *l = &kernel_lock;
+	uint32_t owner = l->owner;
+
+	if (l->stolen) {
+		l->done |= 1ull << (l->thief % 64);
+		l->stolen = 0;
+	} else {
+		owner++;
+	}
+	for (; l->done >> (owner % 64) & 1; owner++)
+		l->done &= ~(1ull << (owner % 64));
+	l->odd = l->done != 0;
+	__atomic_store_n(&l->owner, owner, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+}
+
 static void hold_measure(uint64_t where)
 {
 	uint64_t held = arch_cycles() - kernel_lock.taken;

@@ -124,30 +124,6 @@ void vmo_on_destroy(struct vmo *v, void (*release)(struct vmo *v, void *arg), vo
 
 /* ---- pages ----------------------------------------------------------------- */
 
-static void linear_page(const struct vmo *v, uint64_t page, struct vmo_page *out)
-{
-	out->pa = v->base + (page << PAGE_SHIFT);
-	out->writable = !v->read_only;
-	out->fresh = false;
-}
-
-bool vmo_page_peek(const struct vmo *v, uint64_t page, struct vmo_page *out)
-{
-	uint64_t entry;
-
-	if (page >= v->pages)
-		return false;
-	if (v->linear) {
-		linear_page(v, page, out);
-		return true;
-	}
-	entry = index_get(&v->index, page);
-	out->pa = ENTRY_FRAME(entry);
-	out->writable = !(entry & ENTRY_COW) && (!v->pager || index_dirty(&v->index, page));
-	out->fresh = false;
-	return entry != 0;
-}
-
 /* Make a shared page the VMO's own. The old frame has other holders or none that we count, so it
  * is not freed here while somebody still copies from it. */
 static int cow_break(struct vmo *v, uint64_t page, uint64_t entry, paddr_t *pa)
@@ -195,7 +171,7 @@ int64_t vmo_page_get(struct vmo *v, uint64_t page, uint32_t access, struct threa
 	if (page >= v->pages)
 		return -EINVAL;
 	if (v->linear) {
-		linear_page(v, page, out);
+		vmo_linear_page(v, page, out);
 		return (access & PROT_W) && !out->writable ? -EINVAL : 0;
 	}
 	leaf = index_leaf(&v->index, page);

@@ -50,8 +50,29 @@ must_check int vmo_new(struct account *a, enum vmo_kind kind, uint64_t pages, st
  * `t` is NULL, or the pager's error. */
 must_check int64_t vmo_page_get(struct vmo *v, uint64_t page, uint32_t access, struct thread *t,
 				struct vmo_page *out);
-/* A resident page as it may be mapped now; false: not resident. */
-bool vmo_page_peek(const struct vmo *v, uint64_t page, struct vmo_page *out);
+static inline void vmo_linear_page(const struct vmo *v, uint64_t page, struct vmo_page *out)
+{
+	*out = (struct vmo_page){.pa = v->base + (page << PAGE_SHIFT), .writable = !v->read_only};
+}
+/* A resident page, inside the size, as it may be mapped now; false: not resident. */
+static inline bool vmo_page_peek(const struct vmo *v, uint64_t page, struct vmo_page *out)
+{
+	const struct index_node *leaf;
+	uint64_t entry;
+
+	if (v->linear) {
+		vmo_linear_page(v, page, out);
+		return true;
+	}
+	leaf = index_leaf(&v->index, page);
+	entry = leaf ? leaf->slot[index_of(page)] : 0;
+	if (!entry)
+		return false;
+	out->pa = ENTRY_FRAME(entry);
+	out->writable = !(entry & ENTRY_COW) && (!v->pager || (leaf->dirty >> index_of(page) & 1));
+	out->fresh = false;
+	return true;
+}
 
 /* vmo_range.c: work in slices. True: all done. */
 bool vmo_drop(struct vmo *v, uint64_t first, uint64_t end, bool clean_only, struct slice *s,
@@ -79,3 +100,4 @@ must_check int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t
 /* End waits in a range: with 0 to look again, else with an error. */
 void pager_wake(struct vmo *v, uint64_t first, uint64_t end, int error);
 void pager_destroy(struct vmo *v);
+void pager_error_forget(struct thread *t); /* a call has answered with it */

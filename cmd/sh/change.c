@@ -48,7 +48,8 @@ static int directory_empty(const char *path, unsigned depth)
 				return complain_error(path, used);
 			at += used;
 			if (!p9_str_equal(ent.name, ".") && !p9_str_equal(ent.name, ".."))
-				snprintf(name, sizeof(name), "%.*s", (int)ent.name.len, ent.name.ptr);
+				snprintf(name, sizeof(name), "%.*s", (int)ent.name.len,
+					 ent.name.ptr);
 		}
 		if (n < 0)
 			return complain_error(path, n);

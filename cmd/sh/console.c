@@ -5,10 +5,10 @@
  * /dev/cons and /dev/consctl are opened again by path when their server was replaced; nothing says
  * when the new one is mounted, so that is tried again after a pause that grows to a second.
  *
- * ^C: a thread reads /dev/consintr. When a command runs it notes the interrupt and makes the call in
- * which the main thread waits answer -EINTR. A command that is just between two calls sees the note
- * (interrupted()) before its next one; one that is interrupted a little later, in its next call, is
- * what was asked for, too.
+ * ^C: a thread reads /dev/consintr. When a command runs it notes the interrupt and makes the call
+ * in which the main thread waits answer -EINTR. A command that is just between two calls sees the
+ * note (interrupted()) before its next one; one that is interrupted a little later, in its next
+ * call, is what was asked for, too.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,12 +20,12 @@
 #include "sys/log.h"
 #include "sys/sys.h"
 
-#define CONS	 "/dev/cons"
-#define CTL	 "/dev/consctl"
-#define INTR	 "/dev/consintr"
-#define PAUSE	 (20 * NS_PER_MS)
+#define CONS	  "/dev/cons"
+#define CTL	  "/dev/consctl"
+#define INTR	  "/dev/consintr"
+#define PAUSE	  (20 * NS_PER_MS)
 #define PAUSE_MAX (1000 * NS_PER_MS)
-#define DRAIN_NS (3000 * NS_PER_MS)
+#define DRAIN_NS  (3000 * NS_PER_MS)
 
 static struct p9_file *cons, *ctl;
 static bool raw_wanted;

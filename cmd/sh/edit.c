@@ -5,7 +5,7 @@
 #include <string.h>
 #include "cmd/sh/edit.h"
 
-#define CTRL(c) ((c) & 0x1f)
+#define CTRL(c) ((c)&0x1f)
 
 static void show(struct edit *e, const char *text, size_t len)
 {
@@ -77,9 +77,9 @@ static void replace(struct edit *e, const char *text)
 
 	move_to(e, 0);
 	memcpy(e->line, text, n);
-	e->len = (unsigned)n;
-	tail_show(e);
-	move_to(e, e->len);
+	e->len = e->pos = (unsigned)n;
+	show(e, e->line, n);
+	show_text(e, "\x1b[K");
 }
 
 /* The line that was entered n lines ago, from 1. */

@@ -34,10 +34,10 @@ struct edit {
 	unsigned len, pos;
 	/* private */
 	enum edit_state state;
-	unsigned number;	/* in an escape sequence */
-	char last;		/* CR LF is one Enter */
+	unsigned number; /* in an escape sequence */
+	char last;	 /* CR LF is one Enter */
 	char history[EDIT_HISTORY][EDIT_LINE_MAX];
-	unsigned lines, at;	/* of history: how many, and which one is shown (0: none) */
+	unsigned lines, at;	  /* of history: how many, and which one is shown (0: none) */
 	char kept[EDIT_LINE_MAX]; /* what was typed before history was looked at */
 };
 

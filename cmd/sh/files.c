@@ -102,8 +102,8 @@ static void time_text(uint64_t sec, char text[TIME_TEXT])
 
 	snprintf(text, TIME_TEXT, "%04u-%02u-%02u %02u:%02u",
 		 (unsigned)(year + era * 400 + (month <= 2)) % 10000, month,
-		 (unsigned)(rest - (153 * shifted + 2) / 5 + 1) % 100,
-		 (unsigned)(sec / 3600 % 24), (unsigned)(sec / 60 % 60));
+		 (unsigned)(rest - (153 * shifted + 2) / 5 + 1) % 100, (unsigned)(sec / 3600 % 24),
+		 (unsigned)(sec / 60 % 60));
 }
 
 static void line_long(const char *path, const char *name)
@@ -186,7 +186,8 @@ int cmd_ls(int argc, char **argv)
 	return status;
 }
 
-/* ---- cat --------------------------------------------------------------------------------------- */
+/* ---- cat ---------------------------------------------------------------------------------------
+ */
 
 static int file_print(const char *path)
 {
@@ -234,7 +235,8 @@ int cmd_echo(int argc, char **argv)
 	return 0;
 }
 
-/* ---- stat, cd, pwd -------------------------------------------------------------------------------- */
+/* ---- stat, cd, pwd
+ * -------------------------------------------------------------------------------- */
 
 static int file_stat(const char *path)
 {

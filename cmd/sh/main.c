@@ -57,10 +57,13 @@ static int autorun(char *text)
 {
 	char *off[] = {"poweroff", NULL};
 
-	out_text("\x01" "BEGIN\x01\n");
+	out_text("\x01"
+		 "BEGIN\x01\n");
 	out_flush();
 	sh_run(text);
-	out_printf("\x01" "END %d\x01\n", sh_status);
+	out_printf("\x01"
+		   "END %d\x01\n",
+		   sh_status);
 	out_flush();
 	console_drain();
 	return sh_command(1, off);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* parse.c: see parse.h. Commands are read one by one, so that $? is the status of the one before. */
+/* parse.c: see parse.h. Commands are read one by one, so that $? is the status of the one before.
+ */
 #include <stdio.h>
 #include <string.h>
 #include "cmd/sh/parse.h"

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PARSE_WORDS 64	/* of a command, with the NULL */
+#define PARSE_WORDS 64 /* of a command, with the NULL */
 #define PARSE_TEXT  4096
 
 enum parse_join { PARSE_ALWAYS, PARSE_AND, PARSE_OR }; /* when the command runs */
@@ -29,8 +29,8 @@ struct parse_command {
 };
 
 struct parse {
-	const char *at; /* what has not been read yet */
-	bool first;	/* no command stands before, on this line */
+	const char *at;	   /* what has not been read yet */
+	bool first;	   /* no command stands before, on this line */
 	const char *error; /* when parse_next has failed */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * run.c: run a program in a silo of its own: cloned from type USR, configured by its ctl file,
- * started, watched until it has ended, destroyed. ^C ends the silo.
+ * started, watched until it has ended, destroyed. ^C ends the silo. With -i the console is its
+ * descriptors 0, 1 and 2; else it reads the end of a file, and what it writes comes by `output`.
  *
  * The silo belongs to the opener of the clone file, which stays open as long.
  */
@@ -98,7 +99,7 @@ static int job_refused(const struct job *j, const char *what, int err)
 	return complain_error(what, err);
 }
 
-static int job_start(const struct job *j, const char *path, int argc, char **argv)
+static int job_start(const struct job *j, const char *path, bool terminal, int argc, char **argv)
 {
 	int err = job_tell(j, "module", path);
 
@@ -108,7 +109,8 @@ static int job_start(const struct job *j, const char *path, int argc, char **arg
 		err = job_tell(j, "arg", argv[i]);
 	if (err)
 		return job_refused(j, "arg", err);
-	err = job_tell(j, "restart", "never");
+	if (terminal)
+		err = job_tell(j, "console", "/dev/cons");
 	if (!err)
 		err = job_tell(j, "start", NULL);
 	return err ? job_refused(j, path, err) : 0;
@@ -149,26 +151,38 @@ static bool has_ended(const char *state)
 	return !strcmp(state, "stopped") || !strcmp(state, "crashed");
 }
 
-/* How it ended: its exit code, or STATUS_CRASHED and a message. */
-static int job_status(const struct job *j)
+/* Until its silo has ended, which the events tell. ^C once kills it. */
+static int job_wait(const struct job *j)
 {
 	char value[512], line[256];
 	struct p9_file *events;
+	bool killed = interrupted();
 	int err = ns_open(SIP "/events", P9_O_RDONLY, 0, &events);
 
 	if (err)
 		return complain_error(SIP "/events", err);
 	events->timeout_ns = 0;
-	/* Its output has ended; its silo does so at any moment, and says it there. */
 	while (!(err = job_value(j, "state", value, sizeof(value))) && !has_ended(value)) {
 		int64_t n = p9_client_read(events, line, sizeof(line));
 
 		if (n <= 0 && n != -EINTR)
 			break;
+		if (interrupted() && !killed) {
+			killed = true;
+			if (job_tell(j, "kill", NULL))
+				break;
+		}
 	}
 	p9_client_close(events);
-	if (err)
-		return complain_error(j->folder, err);
+	return err ? complain_error(j->folder, err) : 0;
+}
+
+/* How it ended: its exit code, or STATUS_CRASHED and a message. */
+static int job_status(const struct job *j)
+{
+	char value[512];
+	int err;
+
 	if (!job_value(j, "crash", value, sizeof(value)) && strcmp(value, "-")) {
 		complain("%s crashed: %s", j->name, value);
 		return STATUS_CRASHED;
@@ -177,7 +191,7 @@ static int job_status(const struct job *j)
 	return err ? complain_error(j->folder, err) : (int)strtol(value, NULL, 10) & 255;
 }
 
-int program_run(const char *path, int argc, char **argv)
+int program_run(const char *path, bool terminal, int argc, char **argv)
 {
 	struct job j = {.name = argv[0]};
 	int status, err;
@@ -189,9 +203,11 @@ int program_run(const char *path, int argc, char **argv)
 			p9_client_close(j.clone);
 		return complain_error(CLONE, err);
 	}
-	status = job_start(&j, path, argc, argv);
-	if (!status)
+	status = job_start(&j, path, terminal, argc, argv);
+	if (!status && !terminal)
 		status = job_output(&j);
+	if (!status)
+		status = job_wait(&j);
 	if (!status)
 		status = job_status(&j);
 	err = job_tell(&j, "destroy", NULL);
@@ -203,12 +219,15 @@ int program_run(const char *path, int argc, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
+	bool terminal = argc > 1 && !strcmp(argv[1], "-i");
 	char path[SH_PATH_MAX];
+	int at = terminal ? 2 : 1;
 
-	if (argc < 2)
+	if (at >= argc)
 		return complain_usage();
-	if (!program_find(argv[1], path))
-		return complain("%s: no such program; `ls /boot/bin`", argv[1]) - STATUS_FAILED +
-		       STATUS_UNKNOWN;
-	return program_run(path, argc - 1, argv + 1);
+	if (!program_find(argv[at], path)) {
+		complain("%s: no such program; `ls /boot/bin`", argv[at]);
+		return STATUS_UNKNOWN;
+	}
+	return program_run(path, terminal, argc - at, argv + at);
 }

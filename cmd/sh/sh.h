@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * sh.h: the shell: a prompt, a few commands of its own, everything else by files. Private to cmd/sh.
+ * sh.h: the shell: a prompt, a few commands of its own, everything else by files. Private to
+ * cmd/sh.
  *
  * What a command can do is what the shell's namespace lets it do; there is no other authority here.
  * Two threads: the main one, and one that waits for ^C and interrupts the call in which the main
@@ -35,7 +36,8 @@ struct command {
 };
 extern const struct command commands[]; /* ends with a NULL name */
 
-/* ---- console.c -------------------------------------------------------------------------------- */
+/* ---- console.c --------------------------------------------------------------------------------
+ */
 /* Open the terminal, however long it takes, and start the ^C thread. */
 void console_open(void);
 /* What was typed: at least one byte. Opens the terminal again when its server was replaced. */
@@ -50,13 +52,15 @@ void interrupts_on(bool on);
 /* ^C came since the command began. */
 bool interrupted(void);
 
-/* ---- out.c --------------------------------------------------------------------------------------- */
+/* ---- out.c
+ * --------------------------------------------------------------------------------------- */
 /* What commands print: to the console, or to the file of >. Buffered. */
 void out_bytes(const void *bytes, size_t len);
 void out_text(const char *text);
 void out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int out_flush(void);
-/* Send what commands print to a file from now on, until out_restore, which says if it all got there. */
+/* Send what commands print to a file from now on, until out_restore, which says if it all got
+ * there. */
 int out_redirect(const char *path, bool append);
 int out_restore(void);
 /* A message, behind the command's name, to the console. Returns STATUS_FAILED. */
@@ -68,19 +72,22 @@ int complain_usage(void);
 /* The command whose messages these are. */
 extern const struct command *current;
 
-/* ---- exec.c --------------------------------------------------------------------------------------- */
+/* ---- exec.c
+ * --------------------------------------------------------------------------------------- */
 /* Run a line or several. The status of the last command. */
 int sh_run(const char *text);
 int sh_command(int argc, char **argv);
 extern int sh_status;
 extern bool sh_quit;
 
-/* ---- table.c, complete.c, run.c --------------------------------------------------------------------- */
+/* ---- table.c, complete.c, run.c
+ * --------------------------------------------------------------------- */
 const struct command *command_find(const char *name);
 size_t path_complete(void *ctx, const char *line, size_t pos, char *buf, size_t size);
 /* The program's path if word names one: itself if it has a '/', else in /boot/bin. */
 bool program_find(const char *word, char path[SH_PATH_MAX]);
-int program_run(const char *path, int argc, char **argv);
+/* terminal: the console is its input and output. */
+int program_run(const char *path, bool terminal, int argc, char **argv);
 /* Value of `key` in text of "key value" lines, to buf. False: it is not there. */
 bool value_find(const char *text, const char *key, char *buf, size_t size);
 /* dir/name with one slash. False: too long. */

@@ -42,7 +42,8 @@ static int silo_folder(const char *word, char folder[SH_PATH_MAX])
 			if (!path_join(path, folder, "status") ||
 			    ns_load_text(path, text, sizeof(text)) < 0)
 				continue;
-			if (value_find(text, "label", label, sizeof(label)) && !strcmp(label, word)) {
+			if (value_find(text, "label", label, sizeof(label)) &&
+			    !strcmp(label, word)) {
 				p9_client_close(f);
 				return 0;
 			}
@@ -116,7 +117,8 @@ static const struct verb {
 	{"suspend", VERB_TELL, "suspend", 1, 1, "suspend SILO"},
 	{"resume", VERB_TELL, "resume", 1, 1, "resume SILO"},
 	{"destroy", VERB_TELL, "destroy", 1, 1, "destroy SILO          forget one that has ended"},
-	{"limit", VERB_TELL, "limit", 3, 3, "limit SILO KEY VALUE  memory, processes, threads, ..."},
+	{"limit", VERB_TELL, "limit", 3, 3,
+	 "limit SILO KEY VALUE  memory, processes, threads, ..."},
 	{"restart", VERB_TELL, "restart", 2, 9, "restart SILO POLICY   never, on-crash, always"},
 	{"label", VERB_TELL, "label", 2, 2, "label SILO NAME"},
 	{"pledge", VERB_TELL, "pledge", 2, 2, "pledge SILO MODE      clear mode bits"},

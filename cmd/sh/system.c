@@ -193,15 +193,17 @@ int cmd_top(int argc, char **argv)
 	while (!err && !interrupted() && rounds--) {
 		now = time_now();
 		err = used_list(list, &count);
-		top_show(list, count, last ? now - last : 0);
+		if (!err)
+			top_show(list, count, last ? now - last : 0);
 		last = now;
-		if (rounds && sys_thread_sleep(now + TOP_PERIOD) < 0)
+		if (rounds && !err && sys_thread_sleep(now + TOP_PERIOD) < 0)
 			break;
 	}
 	return err ? complain_error(SIP "/servers", err) : 0;
 }
 
-/* ---- the rest ---------------------------------------------------------------------------------- */
+/* ---- the rest ----------------------------------------------------------------------------------
+ */
 
 int cmd_dmesg(int argc, char **argv)
 {
@@ -218,7 +220,8 @@ int cmd_dmesg(int argc, char **argv)
 	while ((n = sys_log_read(log, &cursor, text, sizeof(text))) > 0 && !interrupted())
 		out_bytes(text, (size_t)n);
 	if (n == -EACCES)
-		return complain("this shell may only write to the log; the recovery shell has dmesg");
+		return complain(
+			"this shell may only write to the log; the recovery shell has dmesg");
 	return n < 0 ? complain_error("log", n) : 0;
 }
 

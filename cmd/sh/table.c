@@ -21,9 +21,10 @@ const struct command commands[] = {
 	{"mounts", cmd_mounts, "", "what is mounted where"},
 	{"ns", cmd_ns, "[PATH]", "the tree, three levels deep, without what is mounted"},
 	{"ps", cmd_ps, "", "silos and their main processes"},
-	{"top", cmd_top, "[-n ROUNDS]", "who uses the processor; any key ends it"},
+	{"top", cmd_top, "[-n ROUNDS]", "who uses the processor; ^C ends it"},
 	{"silo", cmd_silo, "VERB ...", "control silos; `silo` alone lists the verbs"},
-	{"run", cmd_run, "PROGRAM [WORD...]", "run a program in a silo of its own"},
+	{"run", cmd_run, "[-i] PROGRAM [WORD...]",
+	 "run a program in a silo of its own; -i: at the console"},
 	{"dmesg", cmd_dmesg, "", "the kernel's log"},
 	{"time", cmd_time, "COMMAND [WORD...]", "how long a command takes"},
 	{"sleep", cmd_sleep, "SECONDS", "wait"},
@@ -52,14 +53,16 @@ int cmd_help(int argc, char **argv)
 	if (argc == 2) {
 		c = command_find(argv[1]);
 		if (!c)
-			return complain("no command %s of the shell's own; a program? `ls /boot/bin`",
-					argv[1]);
+			return complain(
+				"no command %s of the shell's own; a program? `ls /boot/bin`",
+				argv[1]);
 		out_printf("%s %s\n    %s\n", c->name, c->usage, c->help);
 		return 0;
 	}
 	for (c = commands; c->name; c++)
-		out_printf("  %-10s %-20s %s\n", c->name, c->usage, c->help);
-	out_text("Programs in /boot/bin are run by name. a; b   a && b   a || b   > FILE   >> FILE\n"
-		 "'as it is' \"with $?\" # comment. Keys: arrows, Tab, ^A ^E ^K ^U ^W, ^C.\n");
+		out_printf("  %-10s %-22s %s\n", c->name, c->usage, c->help);
+	out_text(
+		"Programs in /boot/bin are run by name. a; b   a && b   a || b   > FILE   >> FILE\n"
+		"'as it is' \"with $?\" # comment. Keys: arrows, Tab, ^A ^E ^K ^U ^W, ^C.\n");
 	return 0;
 }

@@ -153,7 +153,7 @@ static int file_attributes(struct walker *w, struct p9_resolved *out)
 	err = call(w, &t, &r);
 	if (err)
 		return err;
-	out->attr = r.getattr;
+	*out->attr = r.getattr;
 	out->kind = P9_RESOLVE_DONE;
 	out->consumed = path.len;
 	if (path.len && path.ptr[path.len - 1] == '/' && !(r.getattr.qid.type & P9_QTDIR))

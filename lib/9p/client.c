@@ -314,12 +314,30 @@ int p9_client_mknod(struct p9_client *c, const char *path, uint32_t mode, uint32
 	return name_change(c, path, &t, &t.mknod.name);
 }
 
+/* For servers without Tunlinkat. */
+static int remove_by_fid(struct p9_client *c, const char *path, uint32_t flags)
+{
+	bool dir;
+	struct p9_file *f;
+	int err = p9_client_walk(c, path, true, &f);
+
+	if (err)
+		return err;
+	dir = f->qid.type & P9_QTDIR;
+	if (dir == !!(flags & P9_AT_REMOVEDIR))
+		return p9_client_remove(f);
+	p9_client_close(f);
+	return dir ? -EISDIR : -ENOTDIR;
+}
+
 int p9_client_unlink(struct p9_client *c, const char *path, uint32_t flags)
 {
 	struct p9_tmsg t = {.type = P9_TUNLINKAT};
+	int err;
 
 	t.unlinkat.flags = flags;
-	return name_change(c, path, &t, &t.unlinkat.name);
+	err = name_change(c, path, &t, &t.unlinkat.name);
+	return err == -EOPNOTSUPP ? remove_by_fid(c, path, flags) : err;
 }
 
 int p9_client_link(struct p9_client *c, const char *oldpath, const char *newpath)
@@ -343,6 +361,25 @@ out_file:
 	return err;
 }
 
+/* For servers without Trenameat. */
+static int rename_by_fid(struct p9_client *c, const char *oldpath, struct p9_file *to,
+			 struct p9_str name)
+{
+	struct p9_tmsg t = {.type = P9_TRENAME};
+	struct p9_rpc rpc = {0};
+	struct p9_file *f;
+	struct p9_rmsg r;
+	int err = p9_client_walk(c, oldpath, true, &f);
+
+	if (err)
+		return err;
+	t.rename.name = name;
+	err = f->conn != to->conn ? -EXDEV
+				  : p9_file_call(f, to, &t.rename.dfid, &t, &r, &rpc, false);
+	p9_client_close(f);
+	return err;
+}
+
 int p9_client_rename(struct p9_client *c, const char *oldpath, const char *newpath)
 {
 	struct p9_tmsg t = {.type = P9_TRENAMEAT};
@@ -359,6 +396,8 @@ int p9_client_rename(struct p9_client *c, const char *oldpath, const char *newpa
 	err = from->conn != to->conn
 		      ? -EXDEV
 		      : p9_file_call(from, to, &t.renameat.newdir, &t, &r, &rpc, false);
+	if (err == -EOPNOTSUPP)
+		err = rename_by_fid(c, oldpath, to, t.renameat.newname);
 	p9_client_close(to);
 out_from:
 	p9_client_close(from);

@@ -50,7 +50,7 @@ P9_MUST int p9_mount_connect(struct p9_client *c, struct p9_conn *from, uint32_t
  */
 struct p9_resolved {
 	uint32_t kind, consumed;
-	struct p9_attr attr;
+	struct p9_attr *attr; /* where they go */
 	uint32_t text_len;
 	uint32_t handle;
 };

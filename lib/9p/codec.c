@@ -11,6 +11,10 @@
 #include "9p/messages.h"
 #include "9p/wire.h"
 
+/* The loops exist once for requests and once for replies, with nothing left to call or to look up
+ * for an ordinary field: every message goes through them four times. */
+#define INLINE inline __attribute__((always_inline))
+
 /* ---- decoding ---------------------------------------------------------------------------- */
 
 static bool take_names(struct p9_reader *in, struct p9_tmsg *m)
@@ -65,24 +69,34 @@ static bool take_stat(struct p9_reader *in, struct p9_stat *st)
 	return used == len && p9_skip(in, len);
 }
 
-static bool take_field(struct p9_reader *in, const struct p9_field *f, void *m,
+static bool take_compound(struct p9_reader *in, const struct p9_field *f, void *m, uint32_t outside)
+{
+	void *at = (uint8_t *)m + f->at;
+
+	if (f->kind == P9_F_NAMES)
+		return take_names(in, m);
+	if (f->kind == P9_F_QIDS)
+		return take_qids(in, m);
+	return f->kind == P9_F_DATA ? take_data(in, at, outside) : take_stat(in, at);
+}
+
+static INLINE bool take_field(struct p9_reader *in, const struct p9_field *f, void *m,
 		       enum p9_dialect dialect, uint32_t outside)
 {
 	void *at = (uint8_t *)m + f->at;
+	struct p9_reader copy;
+	bool ok;
 
 	switch ((enum p9_field_kind)f->kind) {
 	case P9_F_U32: return p9_take(in, at, 4);
 	case P9_F_U64: return p9_take(in, at, 8);
 	case P9_F_U8: return p9_take(in, at, 1);
 	case P9_F_U16: return p9_take(in, at, 2);
-	case P9_F_U32S: return p9_take(in, at, f->n * 4u);
+	case P9_F_U32S: return p9_take_halves(in, at, f->n);
 	case P9_F_U64S: return p9_take_words(in, at, f->n);
 	case P9_F_QID: return p9_take_qid(in, at);
+	case P9_F_ATTR: return p9_take_attr(in, at);
 	case P9_F_STR: return p9_take_str(in, at);
-	case P9_F_NAMES: return take_names(in, m);
-	case P9_F_QIDS: return take_qids(in, m);
-	case P9_F_DATA: return take_data(in, at, outside);
-	case P9_F_STAT: return take_stat(in, at);
 	case P9_F_U32_L:
 		if (dialect == P9_DIALECT_2000) {
 			*(uint32_t *)at = P9_NOUNAME;
@@ -92,11 +106,18 @@ static bool take_field(struct p9_reader *in, const struct p9_field *f, void *m,
 	case P9_F_U32_OPT:
 		*(uint32_t *)at = 0;
 		return in->p == in->end || p9_take(in, at, 4);
+	case P9_F_NAMES:
+	case P9_F_QIDS:
+	case P9_F_DATA:
+	case P9_F_STAT: break;
 	}
-	return false;
+	copy = *in; /* so that the loop's own stays in registers */
+	ok = take_compound(&copy, f, m, outside);
+	*in = copy;
+	return ok;
 }
 
-static int decode_fields(const struct p9_layout *layout, void *m, enum p9_dialect dialect,
+static INLINE int decode_fields(const struct p9_layout *layout, void *m, enum p9_dialect dialect,
 			 const void *frame, size_t len, uint32_t outside)
 {
 	struct p9_reader in = {(const uint8_t *)frame + P9_HEAD, (const uint8_t *)frame + len};
@@ -104,9 +125,12 @@ static int decode_fields(const struct p9_layout *layout, void *m, enum p9_dialec
 
 	if (outside && (!layout->count || end[-1].kind != P9_F_DATA))
 		return -EBADMSG;
-	for (; f < end; f++)
+	for (; f < end; f++) {
+		if (f->kind == P9_F_U32 && p9_take(&in, (uint8_t *)m + f->at, 4))
+			continue; /* most fields are that */
 		if (!take_field(&in, f, m, dialect, outside))
 			return -EBADMSG;
+	}
 	return in.p == in.end ? 0 : -EBADMSG;
 }
 
@@ -122,22 +146,19 @@ int p9_head_decode(const void *frame, size_t len, uint32_t *size, uint8_t *type,
 	return *size < P9_HEAD ? -EBADMSG : 0;
 }
 
-static int layout_find(uint8_t type, bool request, enum p9_dialect dialect,
-		       const struct p9_layout **out)
+/* NULL: the dialect has no such message. */
+static const struct p9_layout *layout_find(uint8_t type, bool request, enum p9_dialect dialect)
 {
-	const struct p9_layout *l = &p9_layouts[type < P9_TYPES ? type : 0];
+	const struct p9_layout *l = &p9_layouts[type];
 
-	if (!l->name || l->request != request || !(l->dialects & 1u << dialect))
-		return -EOPNOTSUPP;
-	*out = l;
-	return 0;
+	return l->in[request] >> dialect & 1 ? l : NULL;
 }
 
 /* The caller's struct is only told apart by its first two fields, which are the same. */
 _Static_assert(offsetof(struct p9_tmsg, type) == 0 && offsetof(struct p9_rmsg, type) == 0, "head");
 _Static_assert(offsetof(struct p9_tmsg, tag) == offsetof(struct p9_rmsg, tag), "head");
 
-static int decode(void *m, bool request, enum p9_dialect dialect, const void *frame, size_t len,
+static INLINE int decode(void *m, bool request, enum p9_dialect dialect, const void *frame, size_t len,
 		  uint32_t outside)
 {
 	const struct p9_layout *layout;
@@ -153,9 +174,9 @@ static int decode(void *m, bool request, enum p9_dialect dialect, const void *fr
 		return -EBADMSG;
 	*(uint8_t *)m = type;
 	memcpy((uint8_t *)m + offsetof(struct p9_tmsg, tag), &tag, 2);
-	err = layout_find(type, request, dialect, &layout);
-	if (err)
-		return err;
+	layout = layout_find(type, request, dialect);
+	if (!layout)
+		return -EOPNOTSUPP;
 	return decode_fields(layout, m, dialect, frame, len, outside);
 }
 
@@ -220,10 +241,23 @@ static bool give_stat(struct p9_writer *out, const struct p9_stat *st)
 	return true;
 }
 
-static bool give_field(struct p9_writer *out, const struct p9_field *f, const void *m,
+static bool give_compound(struct p9_writer *out, const struct p9_field *f, const void *m)
+{
+	const void *at = (const uint8_t *)m + f->at;
+
+	if (f->kind == P9_F_NAMES)
+		return give_names(out, m);
+	if (f->kind == P9_F_QIDS)
+		return give_qids(out, m);
+	return f->kind == P9_F_DATA ? give_data(out, at) : give_stat(out, at);
+}
+
+static INLINE bool give_field(struct p9_writer *out, const struct p9_field *f, const void *m,
 		       enum p9_dialect dialect)
 {
 	const void *at = (const uint8_t *)m + f->at;
+	struct p9_writer copy;
+	bool ok;
 
 	switch ((enum p9_field_kind)f->kind) {
 	case P9_F_U32:
@@ -231,36 +265,43 @@ static bool give_field(struct p9_writer *out, const struct p9_field *f, const vo
 	case P9_F_U64: return p9_give(out, at, 8);
 	case P9_F_U8: return p9_give(out, at, 1);
 	case P9_F_U16: return p9_give(out, at, 2);
-	case P9_F_U32S: return p9_give(out, at, f->n * 4u);
+	case P9_F_U32S: return p9_give_halves(out, at, f->n);
 	case P9_F_U64S: return p9_give_words(out, at, f->n);
 	case P9_F_QID: return p9_give_qid(out, at);
+	case P9_F_ATTR: return p9_give_attr(out, at);
 	case P9_F_STR: return p9_give_str(out, at);
-	case P9_F_NAMES: return give_names(out, m);
-	case P9_F_QIDS: return give_qids(out, m);
-	case P9_F_DATA: return give_data(out, at);
-	case P9_F_STAT: return give_stat(out, at);
 	case P9_F_U32_L: return dialect == P9_DIALECT_2000 || p9_give(out, at, 4);
+	case P9_F_NAMES:
+	case P9_F_QIDS:
+	case P9_F_DATA:
+	case P9_F_STAT: break;
 	}
-	return false;
+	copy = *out;
+	ok = give_compound(&copy, f, m);
+	*out = copy;
+	return ok;
 }
 
-static int encode(const void *m, uint8_t type, uint16_t tag, bool request, enum p9_dialect dialect,
+static INLINE int encode(const void *m, uint8_t type, uint16_t tag, bool request, enum p9_dialect dialect,
 		  void *frame, size_t cap)
 {
 	struct p9_writer out = {(uint8_t *)frame + P9_HEAD, (uint8_t *)frame + cap, 0};
-	const struct p9_layout *layout;
+	const struct p9_layout *layout = layout_find(type, request, dialect);
 	uint64_t size;
 	uint32_t word;
-	int err;
 
-	err = layout_find(type, request, dialect, &layout);
-	if (err)
-		return err;
+	if (!layout)
+		return -EOPNOTSUPP;
 	if (cap < P9_HEAD || cap > INT32_MAX)
 		return -EMSGSIZE;
-	for (unsigned i = 0; i < layout->count; i++)
-		if (!give_field(&out, &layout->fields[i], m, dialect))
+	for (unsigned i = 0; i < layout->count; i++) {
+		const struct p9_field *f = &layout->fields[i];
+
+		if (f->kind == P9_F_U32 && p9_give(&out, (const uint8_t *)m + f->at, 4))
+			continue;
+		if (!give_field(&out, f, m, dialect))
 			return -EMSGSIZE;
+	}
 	size = (uint64_t)(out.p - (uint8_t *)frame) + out.outside;
 	if (size > UINT32_MAX)
 		return -EMSGSIZE;
@@ -287,12 +328,12 @@ int p9_encode_r(const struct p9_rmsg *m, enum p9_dialect dialect, void *frame, s
 
 bool p9_type_has_views(uint8_t type)
 {
-	return type < P9_TYPES && p9_layouts[type].views;
+	return p9_layouts[type].views;
 }
 
 const char *p9_type_name(uint8_t type)
 {
-	const char *name = type < P9_TYPES ? p9_layouts[type].name : NULL;
+	const char *name = p9_layouts[type].name;
 
 	return name ? name : "?";
 }

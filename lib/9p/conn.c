@@ -43,8 +43,8 @@ static int reply_check(struct p9_link *link, const struct p9_tmsg *t, struct p9_
 	return 0;
 }
 
-int p9_link_call(struct p9_link *link, const struct p9_tmsg *t, struct p9_rmsg *r,
-		 struct p9_rpc *rpc)
+static inline int link_call(struct p9_link *link, const struct p9_tmsg *t, struct p9_rmsg *r,
+			    struct p9_rpc *rpc)
 {
 	uint32_t cap;
 	void *frame = link->ops->frame(link, &cap);
@@ -65,6 +65,12 @@ int p9_link_call(struct p9_link *link, const struct p9_tmsg *t, struct p9_rmsg *
 		rpc->handle = 0;
 	}
 	return err;
+}
+
+int p9_link_call(struct p9_link *link, const struct p9_tmsg *t, struct p9_rmsg *r,
+		 struct p9_rpc *rpc)
+{
+	return link_call(link, t, r, rpc);
 }
 
 static int link_version(struct p9_link *link, uint32_t msize)
@@ -115,7 +121,7 @@ int p9_conn_call(struct p9_client *c, struct p9_conn *conn, struct p9_tmsg *t, s
 	c->calls++;
 	if (conn->dead)
 		return -EPIPE;
-	err = p9_link_call(conn->link, t, r, rpc);
+	err = link_call(conn->link, t, r, rpc);
 	if (err == -EPIPE)
 		conn->dead = true;
 	return err;
@@ -375,11 +381,15 @@ static int resolve_once(struct p9_client *c, struct p9_conn *conn, struct p9_tms
 		return err;
 	out->kind = r.resolve.kind;
 	out->consumed = r.resolve.consumed;
-	out->attr = r.resolve.attr;
+	*out->attr = r.resolve.attr;
 	out->text_len = r.resolve.target.len;
 	out->handle = rpc.handle;
-	if (out->text_len > P9_PATH_MAX || out->consumed > t->resolve.path.len)
+	if (out->text_len > P9_PATH_MAX || out->consumed > t->resolve.path.len ||
+	    (out->kind == P9_RESOLVE_MOUNT) != (out->handle != 0)) {
+		if (out->handle)
+			conn->link->ops->drop(conn->link, out->handle);
 		return -EPROTO;
+	}
 	if (out->text_len)
 		memcpy(text, r.resolve.target.ptr, out->text_len);
 	return 0;

@@ -66,11 +66,13 @@ static int run_version(struct p9_request *req)
 	return 0;
 }
 
-/* Who may use the session was decided when it was made. */
+/*
+ * Who may use the session was decided when it was made. Clients of 9P2000.L take ENOENT for "not
+ * needed", and any other error for a refusal; to clients of 9P2000 every error says so.
+ */
 static int run_auth(struct p9_request *req)
 {
-	(void)req;
-	return -EOPNOTSUPP;
+	return req->session->dialect == P9_DIALECT_2000 ? -EOPNOTSUPP : -ENOENT;
 }
 
 static int run_flush(struct p9_request *req)

@@ -120,15 +120,15 @@ int p9_run_attach(struct p9_request *req);
 P9_MUST int p9_newfid_check(struct p9_request *req, uint32_t newfid);
 /* req->walk becomes a copy of req->fid, on its way to newfid. */
 P9_MUST int p9_walk_begin(struct p9_request *req, uint32_t newfid);
-/* One step of req->walk, with every rule for names and "..". 0, an error, or P9_KEEP: call
- * p9_walk_resume with the status that comes. */
+/* One step of req->walk, with every rule for "..". name: ".." or one that p9_name_check accepts.
+ * 0, an error, or P9_KEEP: call p9_walk_resume with the status that comes. */
 P9_MUST int p9_walk_step(struct p9_request *req, struct p9_str name);
 P9_MUST int p9_walk_resume(struct p9_request *req, int status);
 /* req->walk enters the table. */
 P9_MUST int p9_walk_commit(struct p9_request *req, uint32_t newfid);
 /* The next component of path behind *at, which moves behind it; "." and empty ones are skipped.
- * False: no more. */
-bool p9_path_next(struct p9_str path, uint32_t *at, struct p9_str *name);
+ * 1: *name is one that p9_walk_step takes; 0: no more; -EINVAL, -ENAMETOOLONG. */
+P9_MUST int p9_path_next(struct p9_str path, uint32_t *at, struct p9_str *name);
 
 /* resolve.c */
 int p9_run_resolve(struct p9_request *req);

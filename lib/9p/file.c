@@ -57,7 +57,8 @@ static int reopen_ask(struct p9_file *f, uint32_t fid, uint64_t deadline)
 {
 	struct p9_tmsg t = {.type = P9_TRESOLVE, .fid = 0};
 	uint32_t skip = f->conn->prefix_len;
-	struct p9_resolved res = {0};
+	struct p9_attr attr;
+	struct p9_resolved res = {.attr = &attr};
 	char text[P9_PATH_MAX];
 	int err;
 
@@ -69,11 +70,11 @@ static int reopen_ask(struct p9_file *f, uint32_t fid, uint64_t deadline)
 	err = p9_conn_resolve(f->client, f->conn, &t, &res, text, deadline);
 	if (err)
 		return err;
-	if (res.handle)
+	if (res.handle) /* a mount where the file was */
 		f->conn->link->ops->drop(f->conn->link, res.handle);
 	if (res.kind != P9_RESOLVE_DONE)
 		return -ESTALE;
-	if (res.attr.qid.path == f->qid.path)
+	if (attr.qid.path == f->qid.path)
 		return 0;
 	p9_conn_clunk(f->client, f->conn, fid);
 	return -ESTALE;
@@ -114,11 +115,26 @@ static int file_fresh(struct p9_file *f, uint64_t deadline)
 	return f->generation == f->conn->generation && !f->lost ? 0 : file_reopen(f, deadline);
 }
 
+/* A try has failed because fids are gone. */
+static void fids_lost(struct p9_file *f, struct p9_file *f2, int err, uint32_t generation)
+{
+	if (err == -ERESTART) {
+		p9_conn_restarted(f->client, f->conn, generation);
+		return;
+	}
+	f->generation = f->conn->generation - 1;
+	f->doubt = true;
+	if (f2) {
+		f2->generation = f->generation;
+		f2->doubt = true;
+	}
+}
+
 /* One try. *lost: a fid is gone, and whether the message was done is not known if -ERESTART. */
-static int file_try(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struct p9_tmsg *t,
+static inline int file_try(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struct p9_tmsg *t,
 		    struct p9_rmsg *r, struct p9_rpc *rpc, bool *lost)
 {
-	uint32_t generation = f->conn->generation;
+	uint32_t generation;
 	int err = file_fresh(f, rpc->deadline);
 
 	*lost = false;
@@ -131,17 +147,9 @@ static int file_try(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struc
 	if (f2)
 		*fid2 = f2->fid;
 	err = p9_conn_call(f->client, f->conn, t, r, rpc);
-	if (err == -ERESTART) {
-		p9_conn_restarted(f->client, f->conn, generation);
-	} else if (err == -EBADF) {
-		f->generation = f->conn->generation - 1;
-		f->doubt = true;
-		if (f2) {
-			f2->generation = f->generation;
-			f2->doubt = true;
-		}
-	}
 	*lost = err == -ERESTART || err == -EBADF;
+	if (*lost)
+		fids_lost(f, f2, err, generation);
 	return err;
 }
 
@@ -151,9 +159,9 @@ int p9_file_call(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struct p
 	bool lost;
 	int err;
 
-	rpc->deadline = p9_deadline(f->client, f->timeout_ns);
+	rpc->deadline = f->timeout_ns ? p9_deadline(f->client, f->timeout_ns) : UINT64_MAX;
 	err = file_try(f, f2, fid2, t, r, rpc, &lost);
-	if (!lost || (err == -ERESTART && !harmless))
+	if (__builtin_expect(!lost, 1) || (err == -ERESTART && !harmless))
 		return err;
 	return file_try(f, f2, fid2, t, r, rpc, &lost);
 }

@@ -25,11 +25,7 @@
 	}
 #define FID T(U32, fid)
 
-/* The 15 eight-byte words from nlink to data_version, and the three words from mode to gid. */
-#define ATTR(m)			     R(U64, m.valid), R(QID, m.qid), RN(U32S, 3, m.mode), RN(U64S, 15, m.nlink)
 #define LAST_WORD(type, first, last) (offsetof(type, last) - offsetof(type, first))
-_Static_assert(LAST_WORD(struct p9_attr, nlink, data_version) == 14 * 8, "ATTR");
-_Static_assert(LAST_WORD(struct p9_attr, mode, gid) == 2 * 4, "ATTR");
 _Static_assert(LAST_WORD(struct p9_setattr, valid, gid) == 3 * 4, "Tsetattr");
 _Static_assert(LAST_WORD(struct p9_setattr, size, mtime_nsec) == 4 * 8, "Tsetattr");
 _Static_assert(LAST_WORD(struct p9_statfs, blocks, fsid) == 5 * 8, "Rstatfs");
@@ -42,13 +38,15 @@ _Static_assert(sizeof(struct p9_tmsg) < 65536 && sizeof(struct p9_rmsg) < 65536,
 	}
 #define COUNT(...) (sizeof(LIST(__VA_ARGS__)) / sizeof(struct p9_field))
 #define REQUEST(type, text, in, views, ...)                                                              \
-	[P9_T##type] = {"T" #text, LIST(__VA_ARGS__), COUNT(__VA_ARGS__), in, true, views}
+	[P9_T##type] = {"T" #text, LIST(__VA_ARGS__), COUNT(__VA_ARGS__), {0, in}, views}
 #define REPLY(type, text, in, views, ...)                                                                \
-	[P9_R##type] = {"R" #text, LIST(__VA_ARGS__), COUNT(__VA_ARGS__), in, false, views}
-#define REPLY_EMPTY(type, text, in)	[P9_R##type] = {"R" #text, NULL, 0, in, false, false}
-#define REQUEST_EMPTY(type, text, in) [P9_T##type] = {"T" #text, NULL, 0, in, true, false}
+	[P9_R##type] = {"R" #text, LIST(__VA_ARGS__), COUNT(__VA_ARGS__), {in, 0}, views}
+#define REPLY_EMPTY(type, text, in)	[P9_R##type] = {"R" #text, none, 0, {in, 0}, false}
+#define REQUEST_EMPTY(type, text, in) [P9_T##type] = {"T" #text, none, 0, {0, in}, false}
 
-const struct p9_layout p9_layouts[P9_TYPES] = {
+static const struct p9_field none[1];
+
+const struct p9_layout p9_layouts[256] = {
 	REQUEST(VERSION, version, P9_IN_ALL, true, T(U32, version.msize), T(STR, version.version)),
 	REPLY(VERSION, version, P9_IN_ALL, true, R(U32, version.msize), R(STR, version.version)),
 	REQUEST(AUTH, auth, P9_IN_BOTH, true, FID, T(STR, auth.uname), T(STR, auth.aname),
@@ -99,7 +97,7 @@ const struct p9_layout p9_layouts[P9_TYPES] = {
 	REQUEST(READLINK, readlink, P9_IN_L, false, FID),
 	REPLY(READLINK, readlink, P9_IN_L, true, R(STR, target)),
 	REQUEST(GETATTR, getattr, P9_IN_L, false, FID, T(U64, getattr.mask)),
-	REPLY(GETATTR, getattr, P9_IN_L, false, ATTR(getattr)),
+	REPLY(GETATTR, getattr, P9_IN_L, false, R(ATTR, getattr)),
 	REQUEST(SETATTR, setattr, P9_IN_L, false, FID, TN(U32S, 4, setattr.valid),
 		TN(U64S, 5, setattr.size)),
 	REPLY_EMPTY(SETATTR, setattr, P9_IN_L),
@@ -134,6 +132,6 @@ const struct p9_layout p9_layouts[P9_TYPES] = {
 	REQUEST_EMPTY(CONNECT, connect, P9_IN_LOCAL),
 	REPLY_EMPTY(CONNECT, connect, P9_IN_LOCAL),
 	REQUEST(RESOLVE, resolve, P9_IN_LOCAL, true, FID, TN(U32S, 3, resolve.newfid), T(STR, resolve.path)),
-	REPLY(RESOLVE, resolve, P9_IN_LOCAL, true, RN(U32S, 2, resolve.kind), ATTR(resolve.attr),
+	REPLY(RESOLVE, resolve, P9_IN_LOCAL, true, RN(U32S, 2, resolve.kind), R(ATTR, resolve.attr),
 	      R(STR, resolve.target)),
 };

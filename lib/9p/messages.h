@@ -18,6 +18,7 @@ enum p9_field_kind {
 	P9_F_U32S,    /* n words that lie as on the wire */
 	P9_F_U64S,
 	P9_F_QID,
+	P9_F_ATTR, /* a struct p9_attr: 153 bytes */
 	P9_F_STR,
 	P9_F_NAMES, /* count[2] and so many strings: a walk's names */
 	P9_F_QIDS,  /* count[2] and so many qids: a walk's */
@@ -41,10 +42,9 @@ struct p9_layout {
 	const char *name;
 	const struct p9_field *fields;
 	uint8_t count;
-	uint8_t dialects; /* P9_IN_* */
-	bool request;
-	bool views; /* has strings or data */
+	uint8_t in[2]; /* P9_IN_*: as a reply, as a request; one of them is 0 */
+	bool views;    /* has strings or data */
 };
 
-/* Indexed by type; name is NULL where there is no such message. */
-extern const struct p9_layout p9_layouts[P9_TYPES];
+/* Indexed by type; where there is no such message name is NULL and in is 0. */
+extern const struct p9_layout p9_layouts[256];

@@ -15,19 +15,6 @@
 #include <string.h>
 #include "9p/client_private.h"
 
-/* Add a name behind cur[0..end). */
-static int cur_push(struct p9_lookup *l, const char *name, uint32_t len)
-{
-	if (len > P9_NAME_MAX)
-		return -ENAMETOOLONG;
-	if (l->end + 1 + len >= P9_FULL_MAX)
-		return -ENAMETOOLONG;
-	l->cur[l->end++] = '/';
-	memcpy(l->cur + l->end, name, len);
-	l->end += len;
-	return 0;
-}
-
 static void cur_pop(struct p9_lookup *l)
 {
 	while (l->known && l->cur[l->known - 1] != '/')
@@ -35,21 +22,6 @@ static void cur_pop(struct p9_lookup *l)
 	if (l->known)
 		l->known--;
 	l->end = l->known;
-}
-
-/* The next name of the rest, without taking it. 0: there is none. */
-static uint32_t rest_peek(struct p9_lookup *l, const char **name)
-{
-	uint32_t len = 0;
-
-	while (l->rest_len && l->rest[l->rest_at] == '/') {
-		l->rest_at++;
-		l->rest_len--;
-	}
-	*name = l->rest + l->rest_at;
-	while (len < l->rest_len && (*name)[len] != '/')
-		len++;
-	return len;
 }
 
 static void rest_skip(struct p9_lookup *l, uint32_t len)
@@ -68,28 +40,51 @@ static bool is_dot_dot(const char *name, uint32_t len)
 	return len == 2 && name[0] == '.' && name[1] == '.';
 }
 
+/* Copy the next name of the rest behind cur[0..end), without taking it; its length, or an error. */
+static inline int name_copy(struct p9_lookup *l)
+{
+	const char *from = l->rest + l->rest_at;
+	uint32_t len = 0, most = l->rest_len;
+	char *to = l->cur + l->end + 1;
+
+	if (l->end + 1 + P9_NAME_MAX >= P9_FULL_MAX && l->end + 1 + l->rest_len >= P9_FULL_MAX)
+		return -ENAMETOOLONG;
+	if (most > P9_NAME_MAX + 1)
+		most = P9_NAME_MAX + 1;
+	for (; len < most && from[len] != '/'; len++)
+		to[len] = from[len];
+	return len <= P9_NAME_MAX ? (int)len : -ENAMETOOLONG;
+}
+
 /* Move names from the rest to what is asked for. A ".." that follows one must wait. */
 static int names_move(struct p9_lookup *l)
 {
 	const char *name;
-	uint32_t len;
-	int err;
+	int len;
 
-	while ((len = rest_peek(l, &name))) {
-		l->want_dir = len < l->rest_len || is_dot(name, len);
-		if (is_dot_dot(name, len)) {
+	for (;;) {
+		while (l->rest_len && l->rest[l->rest_at] == '/')
+			rest_skip(l, 1);
+		if (!l->rest_len)
+			return 0;
+		name = l->rest + l->rest_at;
+		len = name_copy(l);
+		if (len < 0)
+			return len;
+		l->want_dir = (uint32_t)len < l->rest_len;
+		if (is_dot_dot(name, (uint32_t)len)) {
 			if (l->end > l->known)
 				return 0;
 			cur_pop(l);
 			l->want_dir = true;
-		} else if (!is_dot(name, len)) {
-			err = cur_push(l, name, len);
-			if (err)
-				return err;
+		} else if (is_dot(name, (uint32_t)len)) {
+			l->want_dir = true;
+		} else {
+			l->cur[l->end] = '/';
+			l->end += (uint32_t)len + 1;
 		}
-		rest_skip(l, len);
+		rest_skip(l, (uint32_t)len);
 	}
-	return 0;
 }
 
 /* Put text, and what of the asked names lies behind it, before the rest. */
@@ -166,41 +161,47 @@ static int session_ask(struct p9_lookup *l, bool last, struct p9_resolved *res, 
 	l->generation = l->conn->generation;
 	if (err || res->kind != P9_RESOLVE_DONE)
 		fid_return(l);
-	if (!err)
-		l->attr = res->attr;
 	return err;
+}
+
+/* Where the answer says that it stopped must be the end of a name. */
+static int obstacle_check(struct p9_lookup *l, const struct p9_resolved *res, uint32_t at)
+{
+	if (res->kind != P9_RESOLVE_SYMLINK && res->kind != P9_RESOLVE_MOUNT)
+		return -EPROTO;
+	if (!res->consumed || at > l->end || (at < l->end && l->cur[at] != '/'))
+		return -EPROTO;
+	return ++l->turns > P9_LINKS_MAX ? -ELOOP : 0;
 }
 
 /* The names asked for have met something else than a file. */
 static int obstacle_pass(struct p9_lookup *l, const struct p9_resolved *res, const char *text)
 {
-	uint32_t skip = l->conn->prefix_len, at;
+	uint32_t at = l->conn->prefix_len + res->consumed;
+	int err;
 
-	skip += skip < l->end ? 1 : 0;
-	at = skip + res->consumed;
-	if (!res->consumed || at > l->end || (at < l->end && l->cur[at] != '/'))
-		return -EPROTO;
-	if (++l->turns > P9_LINKS_MAX)
-		return -ELOOP;
+	at += l->conn->prefix_len < l->end ? 1 : 0;
+	err = obstacle_check(l, res, at);
+	if (err && res->handle)
+		l->conn->link->ops->drop(l->conn->link, res->handle);
+	if (err)
+		return err;
 	if (res->kind == P9_RESOLVE_SYMLINK)
 		return link_follow(l, at, text, res->text_len);
-	if (res->kind != P9_RESOLVE_MOUNT || !res->handle)
-		return -EPROTO;
 	return p9_mount_connect(l->c, l->conn, res->handle, l->cur, at, l->deadline);
 }
 
 /* Ask once. 1: arrived. 0: go on. */
 static int lookup_turn(struct p9_lookup *l)
 {
-	struct p9_resolved res = {0};
+	struct p9_resolved res = {.attr = &l->attr};
 	char text[P9_PATH_MAX];
-	const char *name;
 	bool last;
 	int err = names_move(l);
 
 	if (err)
 		return err;
-	last = !rest_peek(l, &name);
+	last = !l->rest_len;
 	l->conn = p9_mount_find(l->c, l->cur, l->end);
 	err = session_ask(l, last, &res, text);
 	if (err == -EPIPE && l->conn != l->c->root && !l->remounted) {

@@ -136,12 +136,10 @@ static void flusher_unlink(struct p9_request *flusher)
 	flusher->flushed = NULL;
 }
 
-/* The request has been answered or dropped. */
-static void request_release(struct p9_request *req)
+/* Give back what only some requests have. */
+static void request_clean(struct p9_request *req)
 {
 	struct p9_session *s = req->session;
-	struct p9_server *server = s->server;
-	struct p9_request *flushers = req->flushers, *flusher;
 
 	if (req->occupies)
 		req->fid->busy = false;
@@ -157,14 +155,34 @@ static void request_release(struct p9_request *req)
 		list_remove(req);
 	if (req->copy_size > COPY_KEEP || req->buffer_size > COPY_KEEP)
 		buffers_trim(req);
-	req->state = P9_REQUEST_FREE;
-	req->next = server->free_requests;
-	server->free_requests = req;
-	while ((flusher = flushers)) {
-		flushers = flusher->next_flusher;
+}
+
+static void flushers_answer(struct p9_request *flusher)
+{
+	struct p9_request *next;
+
+	for (; flusher; flusher = next) {
+		next = flusher->next_flusher;
 		flusher->flushed = NULL;
 		p9_respond(flusher, 0);
 	}
+}
+
+/* The request has been answered or dropped. */
+static void request_release(struct p9_request *req)
+{
+	struct p9_session *s = req->session;
+	struct p9_server *server = s->server;
+	struct p9_request *flushers = req->flushers;
+
+	if (req->in_list || req->views || req->handle || req->walk || req->occupies ||
+	    req->buffer_size > COPY_KEEP)
+		request_clean(req);
+	req->state = P9_REQUEST_FREE;
+	req->next = server->free_requests;
+	server->free_requests = req;
+	if (flushers)
+		flushers_answer(flushers);
 	if (s->dead && !s->kept_count)
 		p9_session_reap(s);
 }

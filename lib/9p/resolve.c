@@ -108,7 +108,7 @@ static int resolve_on(struct p9_request *req)
 	bool end;
 	int r;
 
-	while (p9_path_next(req->t.resolve.path, &req->at, &name)) {
+	while ((r = p9_path_next(req->t.resolve.path, &req->at, &name)) > 0) {
 		if (req->index++ >= req->session->server->limits.depth)
 			return -ENAMETOOLONG;
 		r = p9_walk_step(req, name);
@@ -120,7 +120,7 @@ static int resolve_on(struct p9_request *req)
 		if (r || end)
 			return r;
 	}
-	return resolve_arrived(req);
+	return r ? r : resolve_arrived(req);
 }
 
 static int resolve_resumed(struct p9_request *req, int status)

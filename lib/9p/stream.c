@@ -141,7 +141,8 @@ static const struct p9_transport stream_transport = {
 
 size_t p9_stream_out(struct p9_stream *s, const void **bytes)
 {
-	*bytes = s->out + s->out_at;
+	if (s->out_len)
+		*bytes = s->out + s->out_at;
 	return s->out_len;
 }
 

@@ -43,7 +43,7 @@ struct p9_session *p9_stream_session(struct p9_stream *s);
 P9_MUST int64_t p9_stream_feed(struct p9_stream *s, const void *bytes, size_t len);
 bool p9_stream_ready(const struct p9_stream *s);
 
-/* Bytes that wait to be sent: how many lie at *bytes in one piece. 0: none. */
+/* Bytes that wait to be sent: how many lie at *bytes in one piece. 0: none, *bytes untouched. */
 size_t p9_stream_out(struct p9_stream *s, const void **bytes);
 /* The first len of them have been sent. */
 void p9_stream_sent(struct p9_stream *s, size_t len);

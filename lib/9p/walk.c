@@ -68,9 +68,6 @@ int p9_walk_step(struct p9_request *req, struct p9_str name)
 		if (req->walk->qid.path == req->walk->top)
 			return 0;
 	} else {
-		r = p9_name_check(name);
-		if (r)
-			return r;
 		req->level++;
 	}
 	r = p9_op_status(req, ops->walk1(req, req->walk, name));
@@ -153,7 +150,11 @@ static int walk_on(struct p9_request *req)
 	int r;
 
 	while (req->index < req->t.walk.count) {
-		r = p9_walk_step(req, req->t.walk.names[req->index]);
+		struct p9_str name = req->t.walk.names[req->index];
+
+		r = p9_str_equal(name, "..") ? 0 : p9_name_check(name);
+		if (!r)
+			r = p9_walk_step(req, name);
 		if (r == P9_KEEP) {
 			req->next_step = walk_resumed;
 			return r;
@@ -197,23 +198,20 @@ int p9_run_walk(struct p9_request *req)
 
 /* ---- paths ------------------------------------------------------------------------------- */
 
-bool p9_path_next(struct p9_str path, uint32_t *at, struct p9_str *name)
+int p9_path_next(struct p9_str path, uint32_t *at, struct p9_str *name)
 {
-	uint32_t i = *at, start;
+	const char *p = path.ptr + *at, *end = path.ptr + path.len, *start;
 
-	for (;;) {
-		while (i < path.len && path.ptr[i] == '/')
-			i++;
-		start = i;
-		while (i < path.len && path.ptr[i] != '/')
-			i++;
-		*at = i;
-		*name = (struct p9_str){path.ptr + start, i - start};
-		if (i == start)
-			return false;
-		if (name->len != 1 || name->ptr[0] != '.')
-			return true;
-	}
+	do {
+		while (p < end && *p == '/')
+			p++;
+		for (start = p; p < end && *p != '/'; p++)
+			if (!*p)
+				return -EINVAL;
+	} while (p - start == 1 && *start == '.');
+	*at = (uint32_t)(p - path.ptr);
+	*name = (struct p9_str){start, (uint32_t)(p - start)};
+	return name->len > P9_NAME_MAX ? -ENAMETOOLONG : p > start;
 }
 
 /* ---- Tattach ----------------------------------------------------------------------------- */
@@ -241,8 +239,12 @@ static int attach_on(struct p9_request *req)
 	struct p9_str name;
 	int r;
 
-	while (req->session->flags & P9_SESSION_ANAME &&
-	       p9_path_next(req->t.attach.aname, &req->at, &name)) {
+	while (req->session->flags & P9_SESSION_ANAME) {
+		r = p9_path_next(req->t.attach.aname, &req->at, &name);
+		if (r < 0)
+			return r;
+		if (!r)
+			break;
 		if (req->index++ >= req->session->server->limits.depth)
 			return -ENAMETOOLONG;
 		r = p9_walk_step(req, name);

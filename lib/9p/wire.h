@@ -56,6 +56,16 @@ static inline bool p9_take_words(struct p9_reader *in, uint64_t *dst, unsigned n
 	return true;
 }
 
+static inline bool p9_take_halves(struct p9_reader *in, uint32_t *dst, unsigned n)
+{
+	if (p9_left(in) < n * 4u)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		memcpy(&dst[i], in->p + i * 4u, 4);
+	in->p += n * 4u;
+	return true;
+}
+
 static inline bool p9_take_qid(struct p9_reader *in, struct p9_qid *qid)
 {
 	if (p9_left(in) < 13)
@@ -64,6 +74,32 @@ static inline bool p9_take_qid(struct p9_reader *in, struct p9_qid *qid)
 	memcpy(&qid->version, in->p + 1, 4);
 	memcpy(&qid->path, in->p + 5, 8);
 	in->p += 13;
+	return true;
+}
+
+/* valid[8] qid[13], then mode to gid and nlink to data_version, which lie as on the wire. */
+#define P9_ATTR_HALVES (3 * 4)
+#define P9_ATTR_WORDS  (15 * 8)
+#define P9_ATTR_SIZE   (8 + 13 + P9_ATTR_HALVES + P9_ATTR_WORDS)
+_Static_assert(offsetof(struct p9_attr, gid) - offsetof(struct p9_attr, mode) == 2 * 4, "attr");
+_Static_assert(offsetof(struct p9_attr, data_version) - offsetof(struct p9_attr, nlink) == 14 * 8,
+	       "attr");
+
+/* The two are the longest there are, and sent all the time: sizes are constants, so that the
+ * compiler moves 16 bytes at once. */
+static inline bool p9_take_attr(struct p9_reader *in, struct p9_attr *attr)
+{
+	uint8_t *to = (uint8_t *)attr;
+
+	if (p9_left(in) < P9_ATTR_SIZE)
+		return false;
+	memcpy(&attr->valid, in->p, 8);
+	attr->qid.type = in->p[8];
+	memcpy(&attr->qid.version, in->p + 9, 4);
+	memcpy(&attr->qid.path, in->p + 13, 8);
+	memcpy(to + offsetof(struct p9_attr, mode), in->p + 21, P9_ATTR_HALVES);
+	memcpy(to + offsetof(struct p9_attr, nlink), in->p + 21 + P9_ATTR_HALVES, P9_ATTR_WORDS);
+	in->p += P9_ATTR_SIZE;
 	return true;
 }
 
@@ -96,6 +132,32 @@ static inline bool p9_give_words(struct p9_writer *out, const uint64_t *src, uns
 	for (unsigned i = 0; i < n; i++)
 		memcpy(out->p + i * 8u, &src[i], 8);
 	out->p += n * 8u;
+	return true;
+}
+
+static inline bool p9_give_halves(struct p9_writer *out, const uint32_t *src, unsigned n)
+{
+	if (p9_room(out) < n * 4u)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		memcpy(out->p + i * 4u, &src[i], 4);
+	out->p += n * 4u;
+	return true;
+}
+
+static inline bool p9_give_attr(struct p9_writer *out, const struct p9_attr *attr)
+{
+	const uint8_t *from = (const uint8_t *)attr;
+
+	if (p9_room(out) < P9_ATTR_SIZE)
+		return false;
+	memcpy(out->p, &attr->valid, 8);
+	out->p[8] = attr->qid.type;
+	memcpy(out->p + 9, &attr->qid.version, 4);
+	memcpy(out->p + 13, &attr->qid.path, 8);
+	memcpy(out->p + 21, from + offsetof(struct p9_attr, mode), P9_ATTR_HALVES);
+	memcpy(out->p + 21 + P9_ATTR_HALVES, from + offsetof(struct p9_attr, nlink), P9_ATTR_WORDS);
+	out->p += P9_ATTR_SIZE;
 	return true;
 }
 

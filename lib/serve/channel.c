@@ -222,10 +222,13 @@ static int channel_handle_make(void *ctx, struct p9_session *session, uint32_t r
 			       uint32_t *handle)
 {
 	struct serve *s = ctx;
+	uint64_t badge = session->id;
 	int64_t h;
 
 	rights &= SERVE_RIGHTS_FILE | RIGHT_INSIDE;
-	h = sys_channel_sender(s->channel, session->id, rights | SERVE_RIGHTS_SEND,
+	if (!(rights & RIGHT_WRITE))
+		badge |= SERVE_BADGE_READONLY;
+	h = sys_channel_sender(s->channel, badge, rights | SERVE_RIGHTS_SEND,
 			       s->in_hand ? REPLY_CURRENT : REPLY_NONE);
 	if (h < 0)
 		return (int)h;

@@ -12,9 +12,9 @@
  *				             none: unmount
  *	REGISTER_SUB   paths, one a line     -		      handle: a registrar for these
  *
- * Errors: -EPERM a mode bit or RIGHT_BIND is missing, or it is not a path of this registrar; -EINVAL
- * not a path at which rootd takes mounts, or a handle that is no sender; -ENOSPC the table is full;
- * -ENOENT unmount of nothing; -ESTALE a registrar that this rootd has not made.
+ * Errors: -EPERM a mode bit or RIGHT_BIND is missing, or it is not a path of this registrar;
+ *-EINVAL not a path at which rootd takes mounts, or a handle that is no sender; -ENOSPC the table
+ *is full; -ENOENT unmount of nothing; -ESTALE a registrar that this rootd has not made.
  *
  * Spec: docs/namespace.md.
  */

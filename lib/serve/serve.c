@@ -161,11 +161,13 @@ static struct p9_session *session_of(struct serve *s, uint64_t badge)
 		return s->connector;
 	if (badge <= SERVE_BADGE_LAST || badge & SERVE_BADGE_PRIVATE)
 		return NULL;
-	session = p9_session_find(&s->p9, badge);
+	session = p9_session_find(&s->p9, badge & ~SERVE_BADGE_READONLY);
 	if (session)
 		return session;
-	if (p9_session_adopt(&s->p9, &serve_transport, s, badge, &session))
+	if (p9_session_adopt(&s->p9, &serve_transport, s, badge & ~SERVE_BADGE_READONLY, &session))
 		return NULL;
+	if (badge & SERVE_BADGE_READONLY)
+		session->rights &= ~RIGHT_WRITE;
 	return session;
 }
 
@@ -187,9 +189,8 @@ static void message_9p(struct serve *s, uint64_t tag)
 {
 	struct message_page *page = message_page();
 	struct p9_session *session = session_of(s, s->badge);
-	struct p9_message m = {.frame = page->data,
-			       .len = tag & MSG_BYTES_MASK,
-			       .from = &page->from};
+	struct p9_message m = {
+		.frame = page->data, .len = tag & MSG_BYTES_MASK, .from = &page->from};
 
 	if (tag & MSG_BUFFERS) {
 		m.in_len = page->lens[0] > UINT32_MAX ? UINT32_MAX : (uint32_t)page->lens[0];
@@ -258,7 +259,9 @@ static void event_take(struct serve *s, const struct event *e)
 			s->closed(s, e->data0);
 		return;
 	}
-	session = e->data0 > SERVE_BADGE_LAST ? p9_session_find(&s->p9, e->data0) : NULL;
+	if (e->data0 <= SERVE_BADGE_LAST)
+		return;
+	session = p9_session_find(&s->p9, e->data0 & ~SERVE_BADGE_READONLY);
 	if (!session)
 		return;
 	if (e->kind == EVENT_CLOSED) {

@@ -11,7 +11,8 @@
  * tree (serve_sub), or of the root where the server has not named such a part. Badges up to
  * SERVE_BADGE_LAST are reserved, those with SERVE_BADGE_PRIVATE are the program's and never
  * sessions; all others are ids of the engine, which start at the time of the server's start (ns
- * since boot), so that no successor on the same channel gives an id twice.
+ * since boot), so that no successor on the same channel gives an id twice. A handle needs WRITE to
+ * send at all, so that a session may not write is said by its badge (SERVE_BADGE_READONLY).
  *
  * A message whose label has SERVE_LABEL_9P set, or no label, carries a 9P frame. Other labels are
  * calls of their own: SERVE_LABEL_PING is answered here (words: requests served, errors, requests
@@ -32,6 +33,7 @@
 #define SERVE_BADGE_LAST      15u
 #define SERVE_SUBS	      (SERVE_BADGE_LAST - SERVE_BADGE_SUB + 1)
 #define SERVE_BADGE_PRIVATE   (1ull << 61)
+#define SERVE_BADGE_READONLY  (1ull << 60) /* beside an id: the session may not write */
 
 #define SERVE_LABEL_9P	 0x80000000u /* the rest is a number that finds an abandoned request */
 #define SERVE_LABEL_PING 0x50494e47u /* "PING" */
@@ -60,7 +62,8 @@ struct serve_call {
 	const uint8_t *data; /* len bytes; the message page: gone at the next call or message */
 	struct identity from;
 	uint64_t w[MSG_WORDS];
-	handle_t handles[MSG_HANDLES_MAX]; /* set one to HANDLE_NONE to keep it; the rest is closed */
+	handle_t handles[MSG_HANDLES_MAX]; /* set one to HANDLE_NONE to keep it; the rest is closed
+					    */
 	unsigned nhandles;
 	uint64_t answer[MSG_WORDS]; /* answer[0] is set to what the callback returned */
 	handle_t give;		    /* moves to the caller; 0: none */
@@ -80,16 +83,16 @@ struct serve {
 	int64_t (*call)(struct serve *s, struct serve_call *c);
 	/* Optional: the last handle with a badge of SERVE_BADGE_PRIVATE has gone. */
 	void (*closed)(struct serve *s, uint64_t badge);
-	void *ctx;  /* the program's */
-	bool stop;  /* set it to end serve_run */
+	void *ctx; /* the program's */
+	bool stop; /* set it to end serve_run */
 	/* private */
 	struct p9_session *connector;
-	struct p9_session *subs[SERVE_SUBS];	 /* NULL: not named */
+	struct p9_session *subs[SERVE_SUBS];	/* NULL: not named */
 	handle_t senders[SERVE_BADGE_LAST + 1]; /* of connectors that were made here, by badge */
-	bool in_hand;  /* a request is neither answered nor kept */
+	bool in_hand;				/* a request is neither answered nor kept */
 	bool answered; /* its answer lies in the message page and goes with the next wait */
 	struct ipc_msg answer;
-	handle_t given; /* went with the answer */
+	handle_t given;	     /* went with the answer */
 	uint64_t badge, tag; /* of the request in hand */
 	struct serve_kept *kept;
 	uint32_t kept_size, kept_count;

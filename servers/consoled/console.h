@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * console.h: one terminal on a serial line. Private to servers/consoled.
+ * console.h: one terminal on a serial line.
  *
  * The main thread serves /dev/cons, /dev/consctl and /dev/consintr and owns everything here but the
  * pump (pump.h), whose two threads make the blocking calls to the driver.
@@ -13,7 +13,7 @@
 #include "serve/bytes.h"
 #include "serve/serve.h"
 #include "serve/waiters.h"
-#include "servers/consoled/pump.h"
+#include "serve/pump.h"
 
 #define LINE_SIZE  1024u /* of a line in cooked mode */
 #define READY_SIZE 4096u
@@ -28,16 +28,17 @@ struct console {
 	struct bytes ready; /* what readers get */
 	uint8_t *line;	    /* being typed, in cooked mode */
 	uint32_t line_len;
-	uint32_t raw;	    /* openers that said rawon */
-	bool introff;	    /* ^C is an ordinary byte */
-	uint32_t ends;	    /* of file, typed on an empty line */
+	uint32_t raw;  /* openers that said rawon */
+	bool introff;  /* ^C is an ordinary byte */
+	uint32_t ends; /* of file, typed on an empty line */
 	struct waiters readers, writers, drainers;
 	uint32_t drain_goal; /* of the last drainer: pump.drained has to reach it */
 	struct p9_log interrupts;
 	uint64_t dropped; /* bytes typed when nobody read */
 };
 
-/* ---- line.c: the line discipline ----------------------------------------------------------------- */
+/* ---- line.c: the line discipline
+ * ----------------------------------------------------------------- */
 void console_init(struct console *c);
 /* One byte was typed. */
 void console_typed(struct console *c, uint8_t byte);
@@ -48,7 +49,8 @@ void console_raw(struct console *c, bool raw);
 /* Text for the screen: line ends become CR LF. Bytes of text that were taken. */
 uint32_t console_show(struct console *c, const uint8_t *text, uint32_t len);
 
-/* ---- tree.c --------------------------------------------------------------------------------------- */
+/* ---- tree.c
+ * --------------------------------------------------------------------------------------- */
 extern const struct p9_file console_tree;
 /* Watch the pump's pipes. */
 P9_MUST int console_watch(struct console *c);

@@ -3,20 +3,20 @@
  * line.c: the line discipline: from keys to what readers get.
  *
  * Cooked (the default): what is typed is shown, a line is readable when it ends; backspace, ^W and
- * ^U edit it, ^D ends the file on an empty line and hands over an unfinished one. Raw: every byte at
- * once, nothing shown; who wants more (the shell's editor) does it himself.
+ * ^U edit it, ^D ends the file on an empty line and hands over an unfinished one. Raw: every byte
+ * at once, nothing shown; who wants more (the shell's editor) does it himself.
  *
  * ^C is an event in both modes, for whoever reads /dev/consintr; it drops what was typed and not
  * read. In raw mode a reader who waits gets the byte as well.
  */
 #include "servers/consoled/console.h"
 
-#define KEY_INTR  3
-#define KEY_EOF	  4
-#define KEY_BS	  8
-#define KEY_KILL  21
-#define KEY_WORD  23
-#define KEY_DEL	  127
+#define KEY_INTR 3
+#define KEY_EOF	 4
+#define KEY_BS	 8
+#define KEY_KILL 21
+#define KEY_WORD 23
+#define KEY_DEL	 127
 
 void console_init(struct console *c)
 {

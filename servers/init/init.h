@@ -15,20 +15,20 @@
 #include "servers/sipd/restart.h"
 #include "spawn/spawn.h"
 
-#define INIT_MUST     __attribute__((warn_unused_result))
-#define CALL_NS	      3000000000ull
-#define STATE_BYTES   (16ull << 20) /* of a server's state VMO; only what it touches is charged */
-#define PATIENCE_NS   5000000000ull /* from the kill of a hung server to the next one */
-#define MOUNT_RETRY_NS 1000000000ull
+#define INIT_MUST	  __attribute__((warn_unused_result))
+#define CALL_NS		  1000000000ull
+#define STATE_BYTES	  (16ull << 20) /* of a server's state VMO; only what it touches is charged */
+#define PATIENCE_NS	  5000000000ull /* from the kill of a hung server to the next one */
+#define MOUNT_RETRY_NS	  1000000000ull
 #define RECOVERY_PAUSE_NS 1000000000ull /* between one recovery shell and the next */
-#define HUNG_PINGS    3u /* unanswered in a row */
+#define HUNG_PINGS	  3u		/* unanswered in a row */
 
 /* In the order in which they start. */
 enum server_name { SERVER_ROOTD, SERVER_BOOTFS, SERVER_DEVD, SERVER_SIPD, SERVERS };
 
 enum server_state {
-	SERVER_OFF,	/* not in the archive, or server.NAME=off */
-	SERVER_DOWN,	/* to be started now */
+	SERVER_OFF,  /* not in the archive, or server.NAME=off */
+	SERVER_DOWN, /* to be started now */
 	SERVER_RUNNING,
 	SERVER_BACKOFF, /* starts again at `when` */
 	SERVER_RESTING, /* its budget is used up; tried again at `when` */
@@ -82,7 +82,7 @@ struct init {
 	bool tell;	    /* sipd has to hear that rootd has forgotten its mounts */
 	struct init_state *state;
 	struct server server[SERVERS];
-	handle_t recovery; /* process; HANDLE_NONE: none runs */
+	handle_t recovery;    /* process; HANDLE_NONE: none runs */
 	uint64_t recovery_at; /* ns: start it again */
 };
 

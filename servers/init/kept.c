@@ -60,8 +60,8 @@ int kept_own(handle_t self, struct kept *out, unsigned max)
 	while ((n = batch_next(self, &slot, infos)) > 0)
 		for (int64_t i = 0; i < n && count < max; i++)
 			if (infos[i].flags & HANDLE_KEPT)
-				out[count++] = (struct kept){infos[i].handle, infos[i].type,
-							     infos[i].id};
+				out[count++] =
+					(struct kept){infos[i].handle, infos[i].type, infos[i].id};
 	return n < 0 ? (int)n : (int)count;
 }
 

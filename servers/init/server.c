@@ -262,7 +262,8 @@ void server_event(struct init *init, struct server *s)
 	decide(init, s, time_now());
 }
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------
+ */
 
 static void ping(struct server *s, uint64_t now)
 {
@@ -317,7 +318,8 @@ uint64_t server_next(const struct init *init, const struct server *s)
 	return UINT64_MAX;
 }
 
-/* ---- mounts ----------------------------------------------------------------------------------- */
+/* ---- mounts -----------------------------------------------------------------------------------
+ */
 
 static int server_mount(struct init *init, struct server *s)
 {

@@ -11,7 +11,8 @@
 #include "cpio/cpio.h"
 #include "servers/ramfs/ramfs.h"
 
-/* The directory `name` of dir, made if it is not there. NULL: a file has that name, or no memory. */
+/* The directory `name` of dir, made if it is not there. NULL: a file has that name, or no memory.
+ */
 static struct ram_node *directory_get(struct ram_fs *fs, struct ram_node *dir, struct p9_str name)
 {
 	struct ram_entry *e = ram_find(fs, dir, name);
@@ -110,8 +111,8 @@ int ram_archive(struct ram_fs *fs, const void *archive, uint64_t len, const char
 	while ((r = cpio_next(archive, len, &offset, &c)) == 1) {
 		struct p9_str path = {c.name, c.name_len};
 
-		if (plen && (path.len <= plen || memcmp(path.ptr, prefix, plen) ||
-			     path.ptr[plen] != '/'))
+		if (plen &&
+		    (path.len <= plen || memcmp(path.ptr, prefix, plen) || path.ptr[plen] != '/'))
 			continue;
 		if (plen) {
 			path.ptr += plen + 1;

@@ -3,8 +3,11 @@
  * data.c: what files hold: a heap block while they are small, a VMO above RAM_INLINE bytes or once
  * somebody asked for the VMO, a view of the archive in a boot file system.
  *
- * VMOs are not mapped here: all access is by calls that answer errors, so that neither the limit
- * of the account nor a client that resizes a VMO it was given can end the server.
+ * A fault of the server's own on such memory would end it, so a VMO is only touched through a
+ * mapping when that cannot fail: its pages are committed as the file grows and mapped at once. Who
+ * was given a writable handle may take pages away, so the mapping is not used any more; who was
+ * given any handle may have made a snapshot, so it is not written through. Then calls copy, which
+ * answer errors.
  *
  * Charged is the room that a file has (whole pages in a VMO), holes included. Bytes between the end
  * of a file and the end of its room are zero.
@@ -13,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "servers/ramfs/ramfs.h"
+#include "sys/boot.h"
+#include "sys/log.h"
 #include "sys/sys.h"
 
 #define FILE_MAX (1ull << 40)
@@ -31,8 +36,32 @@ static int space_error(int64_t r)
 	return r >= 0 ? 0 : r == -ENOMEM || r == -EDQUOT ? -ENOSPC : (int)r;
 }
 
+static void vmo_unmap(struct ram_node *n)
+{
+	if (n->map && sys_aspace_unmap(boot_handle("aspace"), (uintptr_t)n->map, n->vmo_size) < 0)
+		log_print("ramfs: a mapping stays");
+	n->map = NULL;
+}
+
+/* Where the VMO is mapped, for reading or (to_write) writing; NULL: use calls. */
+static uint8_t *vmo_map(struct ram_node *n, bool to_write)
+{
+	struct map_args args = {
+		.vmo = n->vmo, .flags = PROT_R | PROT_W | MAP_POPULATE, .len = n->vmo_size};
+	int64_t r;
+
+	if (n->given_w || (to_write && n->given) || !n->vmo_size)
+		return NULL;
+	if (n->map)
+		return n->map;
+	r = sys_aspace_map(boot_handle("aspace"), &args);
+	n->map = r < 0 ? NULL : (uint8_t *)r;
+	return n->map;
+}
+
 void ram_data_free(struct ram_fs *fs, struct ram_node *n)
 {
+	vmo_unmap(n);
 	if (n->vmo)
 		sys_handle_close(n->vmo);
 	if (!n->view) {
@@ -85,6 +114,8 @@ static int vmo_make(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 		return err;
 	vmo = sys_vmo_create(room, VMO_ANON);
 	err = space_error(vmo);
+	if (!err)
+		err = space_error(sys_vmo_commit((handle_t)vmo, 0, room));
 	if (!err && n->size)
 		err = space_error(sys_vmo_write((handle_t)vmo, 0, n->bytes, n->size));
 	if (err) {
@@ -107,18 +138,23 @@ static int vmo_make(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 
 static int vmo_resize(struct ram_fs *fs, struct ram_node *n, uint64_t room)
 {
+	uint64_t old = n->vmo_size;
 	int err;
 
-	if (room == n->vmo_size)
+	if (room == old)
 		return 0;
-	err = room > n->vmo_size ? ram_charge(fs, room - n->vmo_size) : 0;
+	err = room > old ? ram_charge(fs, room - old) : 0;
 	if (err)
 		return err;
+	vmo_unmap(n);
 	err = space_error(sys_vmo_resize(n->vmo, room));
-	if (room < n->vmo_size && !err)
-		ram_uncharge(fs, n->vmo_size - room);
-	else if (room > n->vmo_size && err)
-		ram_uncharge(fs, room - n->vmo_size);
+	if (!err && room > old) {
+		err = space_error(sys_vmo_commit(n->vmo, old, room - old));
+		if (err && sys_vmo_resize(n->vmo, old) < 0)
+			log_print("ramfs: a file cannot shrink again");
+	}
+	if (err ? room > old : room < old)
+		ram_uncharge(fs, err ? room - old : old - room);
 	if (!err)
 		n->vmo_size = room;
 	return err;
@@ -185,6 +221,7 @@ int ram_resize(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 int ram_read(struct p9_request *req, struct ram_node *n, uint64_t offset, uint32_t count)
 {
 	uint32_t done = 0, piece;
+	uint8_t *map;
 	int err;
 
 	if (offset >= n->size)
@@ -193,6 +230,9 @@ int ram_read(struct p9_request *req, struct ram_node *n, uint64_t offset, uint32
 		count = (uint32_t)(n->size - offset);
 	if (n->bytes)
 		return p9_respond_data(req, n->bytes + offset, count);
+	map = vmo_map(n, false);
+	if (map)
+		return p9_respond_data(req, map + offset, count);
 	if (count <= PIECE) {
 		err = (int)sys_vmo_read(n->vmo, offset, bounce, count);
 		return err ? err : p9_respond_data(req, bounce, count);
@@ -215,6 +255,7 @@ int ram_write(struct ram_fs *fs, struct p9_request *req, struct ram_node *n, uin
 {
 	uint64_t end;
 	uint32_t done = 0, piece;
+	uint8_t *direct;
 	int err;
 
 	if (__builtin_add_overflow(offset, count, &end))
@@ -222,8 +263,9 @@ int ram_write(struct ram_fs *fs, struct p9_request *req, struct ram_node *n, uin
 	err = room_make(fs, n, end > n->size ? end : n->size);
 	if (err)
 		return err;
-	if (!n->vmo) {
-		err = p9_request_get(req, 0, n->bytes + offset, count);
+	direct = n->vmo ? vmo_map(n, true) : n->bytes;
+	if (direct) {
+		err = p9_request_get(req, 0, direct + offset, count);
 		done = count;
 	}
 	for (; done < count && !err; done += piece) {
@@ -254,7 +296,12 @@ int ram_vmo(struct ram_fs *fs, struct ram_node *n, uint32_t prot, handle_t *out)
 
 	if (err)
 		return err;
-	rights |= prot & PROT_W ? RIGHT_WRITE : 0;
+	if (prot & PROT_W) {
+		rights |= RIGHT_WRITE;
+		vmo_unmap(n);
+		n->given_w = true;
+	}
+	n->given = true;
 	rights |= prot & PROT_X ? RIGHT_EXECUTE : 0;
 	h = sys_handle_dup(n->vmo, rights);
 	if (h < 0)

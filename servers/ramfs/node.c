@@ -63,7 +63,7 @@ struct ram_node *ram_node_new(struct ram_fs *fs, enum ram_kind kind, uint32_t mo
 	n->id = fs->next_id++;
 	n->kind = kind;
 	n->mode = mode & 07777;
-	n->gid = gid;
+	n->gid = gid == UINT32_MAX ? 0 : gid; /* not said */
 	n->refs = 1;
 	n->next_cookie = 3; /* 1 and 2 are "." and ".." */
 	n->atime = n->mtime = n->ctime = n->btime = ram_now();

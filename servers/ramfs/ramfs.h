@@ -39,18 +39,20 @@ struct ram_node {
 	uint32_t refs;
 	uint32_t nlink;
 	uint32_t version;
-	uint64_t size; /* files: bytes; links: length of the text */
+	uint64_t size;			     /* files: bytes; links: length of the text */
 	uint64_t atime, mtime, ctime, btime; /* ns since 1970 */
 	/* directories */
 	struct ram_node *parent; /* NULL: removed */
 	struct ram_entry *first, *last;
 	uint64_t next_cookie;
 	/* files */
-	handle_t vmo;	      /* or 0: the bytes are at `bytes` */
-	uint64_t vmo_size;    /* bytes */
-	uint8_t *bytes;	      /* heap; of an archive: a view */
-	uint32_t bytes_size;  /* of the heap block */
-	bool view;	      /* bytes belong to the archive; never changed */
+	handle_t vmo;	     /* or 0: the bytes are at `bytes` */
+	uint64_t vmo_size;   /* bytes */
+	uint8_t *bytes;	     /* heap; of an archive: a view */
+	uint32_t bytes_size; /* of the heap block */
+	bool view;	     /* bytes belong to the archive; never changed */
+	uint8_t *map;	     /* the VMO here, all of vmo_size; NULL: not mapped */
+	bool given, given_w; /* somebody has a handle of the VMO; a writable one */
 	/* links */
 	char *text;
 };
@@ -95,7 +97,8 @@ P9_MUST int ram_vmo(struct ram_fs *fs, struct ram_node *n, uint32_t prot, handle
 /* Give back what a file or link holds. */
 void ram_data_free(struct ram_fs *fs, struct ram_node *n);
 
-/* ---- ops.c, change.c -------------------------------------------------------------------------- */
+/* ---- ops.c, change.c --------------------------------------------------------------------------
+ */
 extern const struct p9_ops ram_ops;
 int ram_create(struct p9_request *req, struct p9_fid *fid, struct p9_str name, uint32_t oflags,
 	       uint32_t mode, uint32_t gid);
@@ -109,7 +112,8 @@ int ram_renameat(struct p9_request *req, struct p9_fid *olddir, struct p9_str ol
 		 struct p9_fid *newdir, struct p9_str newname);
 int ram_setattr(struct p9_request *req, struct p9_fid *fid, const struct p9_setattr *set);
 
-/* ---- archive.c --------------------------------------------------------------------------------- */
+/* ---- archive.c ---------------------------------------------------------------------------------
+ */
 /* Fill fs from a cpio archive that stays mapped: what lies below prefix ("boot"). -EINVAL: damaged
  * (what stands before the damage is there). */
 P9_MUST int ram_archive(struct ram_fs *fs, const void *archive, uint64_t len, const char *prefix);

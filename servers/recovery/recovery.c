@@ -4,8 +4,8 @@
  * without 9P, without a namespace, without any server: all it needs is the bootstrap handle "log"
  * (READ for dmesg and mem, MANAGE for the UART and reboot), and "silo" for ps.
  *
- * Invariant: every wait for a key ends, by the kernel's deadline at the latest, and every failure of
- * the UART but "not now" ends the process, so that whoever started it can start it again.
+ * Invariant: every wait for a key ends, by the kernel's deadline at the latest, and every failure
+ * of the UART but "not now" ends the process, so that whoever started it can start it again.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include "sys/sys.h"
 
 #define WRITE_MAX 4096u
-#define WAIT_NS	  (60 * NS_PER_S) /* for a key; then again */
+#define WAIT_NS	  (60 * NS_PER_S)   /* for a key; then again */
 #define BUSY_NS	  (200 * NS_PER_MS) /* between two tries while a driver has the UART */
 #define WORDS_MAX 4
 
@@ -97,8 +97,7 @@ static void cmd_mem(void)
 	      (unsigned long long)info.memory_free / 1024,
 	      (unsigned long long)info.kernel_memory / 1024,
 	      (unsigned long long)info.frame_table / 1024);
-	print("processors %u, up %llu s\n", info.cpus,
-	      (unsigned long long)(time_now() / NS_PER_S));
+	print("processors %u, up %llu s\n", info.cpus, (unsigned long long)(time_now() / NS_PER_S));
 }
 
 static const char *state_name(uint32_t state)
@@ -176,7 +175,8 @@ static void line_run(char *line)
 	print("%s: not a command here; `help` lists them\n", word);
 }
 
-/* ---- the prompt -------------------------------------------------------------------------------- */
+/* ---- the prompt --------------------------------------------------------------------------------
+ */
 
 static int64_t keys_read(uint8_t *keys, size_t size)
 {

@@ -41,7 +41,7 @@ struct root_node {
 };
 
 struct root_registrar {
-	uint64_t badge; /* 0: free */
+	uint64_t badge;		    /* 0: free */
 	char paths[ROOT_PATHS_MAX]; /* lines */
 };
 
@@ -67,7 +67,8 @@ P9_MUST int root_mount(struct root *r, const char *path, uint32_t len, handle_t 
 		       const struct identity *who);
 P9_MUST int root_unmount(struct root *r, const char *path, uint32_t len);
 
-/* ---- ops.c, registrar.c ------------------------------------------------------------------------ */
+/* ---- ops.c, registrar.c ------------------------------------------------------------------------
+ */
 extern const struct p9_ops root_ops; /* with a struct root as ctx */
 int64_t root_call(struct serve *s, struct serve_call *c);
 void root_closed(struct serve *s, uint64_t badge);

@@ -22,9 +22,8 @@ enum limit_key silo_limit_key(enum silo_limit limit)
 
 void silo_args_fill(struct silo_args *args, const struct silo_desc *desc)
 {
-	*args = (struct silo_args){.id = desc->id,
-				   .mode = desc->mode,
-				   .flags = desc->strict ? SILO_STRICT : 0};
+	*args = (struct silo_args){
+		.id = desc->id, .mode = desc->mode, .flags = desc->strict ? SILO_STRICT : 0};
 	for (unsigned i = 0; i < SILO_LIMIT_COUNT; i++)
 		args->limits[keys[i]] = desc->limits.value[i];
 	args->limits[LIMIT_DMA] = desc->dma;

@@ -59,6 +59,7 @@ static void desc_fill(struct silo_desc *desc, enum silo_family family, uint32_t 
 	desc->family = family;
 	desc->tier = user ? SILO_USER : SILO_SYSTEM;
 	desc->mode = (uint16_t)(MODE_LOOKUP & silo_mode_ceiling(family) & mode);
+	desc->text_len = 1; /* exec is the empty string there, until `module` */
 	desc->start = SILO_START_NEVER;
 	desc->restart = SILO_RESTART_DEFAULT;
 	desc->restart.when = SILO_NEVER;

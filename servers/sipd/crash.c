@@ -69,9 +69,9 @@ static void ending_note(struct silo *s)
 static void core_registers(struct silo *s, struct thread_regs *r)
 {
 	p9_text_printf(&s->core,
-		       "rax %016" PRIx64 "\nrbx %016" PRIx64 "\nrcx %016" PRIx64
-		       "\nrdx %016" PRIx64 "\nrsi %016" PRIx64 "\nrdi %016" PRIx64
-		       "\nrbp %016" PRIx64 "\nrsp %016" PRIx64 "\n",
+		       "rax %016" PRIx64 "\nrbx %016" PRIx64 "\nrcx %016" PRIx64 "\nrdx %016" PRIx64
+		       "\nrsi %016" PRIx64 "\nrdi %016" PRIx64 "\nrbp %016" PRIx64
+		       "\nrsp %016" PRIx64 "\n",
 		       r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp, r->rsp);
 	p9_text_printf(&s->core,
 		       "r8 %016" PRIx64 "\nr9 %016" PRIx64 "\nr10 %016" PRIx64 "\nr11 %016" PRIx64

@@ -24,8 +24,8 @@ static const char *name_in(const struct cpio_entry *e, const char *folder, size_
 {
 	size_t n = strlen(folder);
 
-	if (e->name_len <= n || memcmp(e->name, folder, n) || memchr(e->name + n, '/',
-								      e->name_len - n))
+	if (e->name_len <= n || memcmp(e->name, folder, n) ||
+	    memchr(e->name + n, '/', e->name_len - n))
 		return NULL;
 	*len = e->name_len - n;
 	return e->name + n;

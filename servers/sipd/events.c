@@ -11,10 +11,10 @@ static const char *const event_names[SIP_EVENT_KINDS] = {
 };
 
 static const char *const action_names[AUDIT_ACTIONS] = {
-	[AUDIT_GRANT] = "grant",   [AUDIT_REVOKE] = "revoke",	[AUDIT_DENIED] = "denied",
-	[AUDIT_PLEDGE] = "pledge", [AUDIT_UNVEIL] = "unveil",	[AUDIT_SANDBOX] = "sandbox",
-	[AUDIT_SPAWN] = "spawn",   [AUDIT_STOP] = "stop",	[AUDIT_LIMIT] = "limit",
-	[AUDIT_MODE] = "mode",	   [AUDIT_CONFIG] = "config",	[AUDIT_READ] = "read",
+	[AUDIT_GRANT] = "grant",   [AUDIT_REVOKE] = "revoke", [AUDIT_DENIED] = "denied",
+	[AUDIT_PLEDGE] = "pledge", [AUDIT_UNVEIL] = "unveil", [AUDIT_SANDBOX] = "sandbox",
+	[AUDIT_SPAWN] = "spawn",   [AUDIT_STOP] = "stop",     [AUDIT_LIMIT] = "limit",
+	[AUDIT_MODE] = "mode",	   [AUDIT_CONFIG] = "config", [AUDIT_READ] = "read",
 };
 
 const char *sip_event_name(enum sip_event kind)

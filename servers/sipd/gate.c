@@ -4,8 +4,8 @@
  * silo, as the kernel wrote them into the message: LIST to look, STOP to end and pause, SPAWN to
  * make and start. Nobody's name, path or parent counts.
  *
- * A line of the audit is: TICK actor=SILO:PID action target=SILO result=NAME, TICK in ns since boot.
- * Every refusal and every change is one.
+ * A line of the audit is: TICK actor=SILO:PID action target=SILO result=NAME, TICK in ns since
+ * boot. Every refusal and every change is one.
  */
 #include "servers/sipd/sipd.h"
 

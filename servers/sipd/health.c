@@ -25,9 +25,9 @@ struct pinger {
 	uint32_t refs; /* atomic: main thread and pinger */
 	uint32_t stop; /* atomic, futex: 1: end */
 	handle_t connector;
-	uint64_t period; /* ns */
-	uint32_t missed; /* atomic: in a row */
-	uint32_t hung;	 /* atomic: tell the main loop */
+	uint64_t period;		  /* ns */
+	uint32_t missed;		  /* atomic: in a row */
+	uint32_t hung;			  /* atomic: tell the main loop */
 	uint64_t answers, served, errors; /* atomic */
 };
 

@@ -3,10 +3,10 @@
  * launch.c: from a description to a running process. Runs in a worker while the silo is
  * LIFE_LOADING; nobody else touches the silo's [L] fields meanwhile.
  *
- * In its bootstrap block a program finds: log; fd:0 fd:1 fd:2, its terminal or its output ring; ns:/
- * if its mode has LOOKUP; silo, its own, if its mode has SPAWN; serve, if it provides paths (kept);
- * state, with `keeper on`; device:0 ... (the first one also as `device`); what its predecessor kept
- * comes back without names.
+ * In its bootstrap block a program finds: log; fd:0 fd:1 fd:2, its terminal or its output ring;
+ * ns:/ if its mode has LOOKUP; silo, its own, if its mode has SPAWN; serve, if it provides paths
+ * (kept); state, with `keeper on`; device:0 ... (the first one also as `device`); what its
+ * predecessor kept comes back without names.
  *
  * Invariant: on failure the silo has no process, and what was kept for it is still here.
  */
@@ -44,7 +44,8 @@ static int fail(char *why, int err, const char *what)
 	return err;
 }
 
-/* ---- the program ------------------------------------------------------------------------------- */
+/* ---- the program -------------------------------------------------------------------------------
+ */
 
 static int image_find(struct launch *l, struct spawn_image *image, char *why)
 {
@@ -83,7 +84,8 @@ static void words_gather(struct launch *l)
 		l->envp[i] = silo_text(desc, desc->env[i]);
 }
 
-/* ---- the silo ---------------------------------------------------------------------------------- */
+/* ---- the silo ----------------------------------------------------------------------------------
+ */
 
 static int silo_create(struct silo *s)
 {
@@ -160,7 +162,8 @@ static int silo_prepare(struct silo *s, char *why)
 	return err ? fail(why, (int)err, "resetting the silo") : 0;
 }
 
-/* ---- its place and handles --------------------------------------------------------------------- */
+/* ---- its place and handles ---------------------------------------------------------------------
+ */
 
 static int place_prepare(struct silo *s, char *why)
 {
@@ -248,7 +251,8 @@ static void handles_gather(struct launch *l)
 		give(l, NULL, s->kept[i].handle, RIGHTS_SAME, HANDLE_KEPT);
 }
 
-/* ---- the process ------------------------------------------------------------------------------- */
+/* ---- the process -------------------------------------------------------------------------------
+ */
 
 static int process_make(struct launch *l, const struct spawn_image *image)
 {

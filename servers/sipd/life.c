@@ -248,8 +248,8 @@ static int on_hung(struct life *life, uint64_t now, enum life_action *action)
 }
 
 /* From one state to another and nothing else. */
-static int move(struct life *life, enum life_state from, enum life_state to,
-		enum life_action todo, enum life_action *action)
+static int move(struct life *life, enum life_state from, enum life_state to, enum life_action todo,
+		enum life_action *action)
 {
 	if (life->state != from)
 		return -EINVAL;
@@ -273,8 +273,7 @@ int life_step(struct life *life, const struct silo_restart_policy *policy, enum 
 	*action = LIFE_DO_NOTHING;
 	switch (event) {
 	case LIFE_START: return on_start(life, action);
-	case LIFE_NEEDS_MET:
-		return move(life, LIFE_WAITING, LIFE_LOADING, LIFE_DO_LOAD, action);
+	case LIFE_NEEDS_MET: return move(life, LIFE_WAITING, LIFE_LOADING, LIFE_DO_LOAD, action);
 	case LIFE_LOADED:
 	case LIFE_LOAD_FAILED: return on_loaded(life, policy, event, now, action);
 	case LIFE_EXITED:
@@ -284,10 +283,8 @@ int life_step(struct life *life, const struct silo_restart_policy *policy, enum 
 	case LIFE_STOP:
 	case LIFE_KILL:
 	case LIFE_AGAIN: return on_stop(life, event, now, action);
-	case LIFE_SUSPEND:
-		return move(life, LIFE_RUNNING, LIFE_PAUSED, LIFE_DO_SUSPEND, action);
-	case LIFE_RESUME:
-		return move(life, LIFE_PAUSED, LIFE_RUNNING, LIFE_DO_RESUME, action);
+	case LIFE_SUSPEND: return move(life, LIFE_RUNNING, LIFE_PAUSED, LIFE_DO_SUSPEND, action);
+	case LIFE_RESUME: return move(life, LIFE_PAUSED, LIFE_RUNNING, LIFE_DO_RESUME, action);
 	case LIFE_TIME: return on_time(life, now, action);
 	case LIFE_DESTROY: return on_destroy(life, action);
 	case LIFE_EVENTS: break;

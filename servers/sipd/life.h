@@ -61,10 +61,10 @@ enum life_event {
 /* What the caller does next. */
 enum life_action {
 	LIFE_DO_NOTHING,
-	LIFE_DO_CHECK,	 /* see whether its needs are met: LIFE_NEEDS_MET */
-	LIFE_DO_LOAD,	 /* LIFE_LOADED or LIFE_LOAD_FAILED will follow */
-	LIFE_DO_ASK,	 /* ask it to end */
-	LIFE_DO_KILL,	 /* end it; an end event will follow */
+	LIFE_DO_CHECK, /* see whether its needs are met: LIFE_NEEDS_MET */
+	LIFE_DO_LOAD,  /* LIFE_LOADED or LIFE_LOAD_FAILED will follow */
+	LIFE_DO_ASK,   /* ask it to end */
+	LIFE_DO_KILL,  /* end it; an end event will follow */
 	LIFE_DO_SUSPEND,
 	LIFE_DO_RESUME,
 	LIFE_DO_RELEASE, /* it is over: give its place up, so that clients learn of it */
@@ -73,9 +73,9 @@ enum life_action {
 
 struct life {
 	enum life_state state;
-	bool again; /* start when it has ended */
-	bool hung;  /* being killed because it did not answer */
-	bool doomed; /* stop or kill came while it was loading */
+	bool again;    /* start when it has ended */
+	bool hung;     /* being killed because it did not answer */
+	bool doomed;   /* stop or kill came while it was loading */
 	uint64_t when; /* ns: LIFE_TIME is due; UINT64_MAX: never */
 	struct restart_record record;
 };

@@ -94,6 +94,7 @@ static int serve_begin(struct sipd *d)
 	if (!err)
 		err = p9_log_init(&d->audit, AUDIT_BYTES);
 	d->events.from_start = d->audit.from_start = true;
+	d->audit.closed = true; /* a record to read, not a stream to follow */
 	if (!err)
 		err = p9_tree_init(&d->tree, &sip_top, d);
 	d->tree.complain = complain;

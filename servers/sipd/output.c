@@ -77,7 +77,8 @@ static bool finished(const struct output *o)
 	return true;
 }
 
-/* ---- the ring ----------------------------------------------------------------------------------- */
+/* ---- the ring -----------------------------------------------------------------------------------
+ */
 
 static void deliver(struct reader *r, struct p9_request *req, uint32_t count)
 {
@@ -176,7 +177,8 @@ static void writers_go(struct output *o)
 	}
 }
 
-/* ---- the session of a silo's descriptors --------------------------------------------------------- */
+/* ---- the session of a silo's descriptors
+ * --------------------------------------------------------- */
 
 static const char output_node; /* its address is the node of such a fid */
 
@@ -278,7 +280,7 @@ static int op_gethandle(struct p9_request *req, struct p9_fid *fid, enum p9_hand
 			uint64_t arg, uint64_t *value, uint32_t *handle)
 {
 	return is_output(fid) ? -EOPNOTSUPP
-				       : p9_tree_ops.gethandle(req, fid, kind, arg, value, handle);
+			      : p9_tree_ops.gethandle(req, fid, kind, arg, value, handle);
 }
 
 static int op_flush(struct p9_request *req)
@@ -317,7 +319,8 @@ void output_ops(struct sipd *d)
 	d->ops.flush = op_flush;
 }
 
-/* ---- begin and end ------------------------------------------------------------------------------ */
+/* ---- begin and end ------------------------------------------------------------------------------
+ */
 
 int output_begin(struct silo *s)
 {
@@ -410,7 +413,8 @@ uint64_t output_tick(struct sipd *d, uint64_t now)
 	return next;
 }
 
-/* ---- srvID/output -------------------------------------------------------------------------------- */
+/* ---- srvID/output
+ * -------------------------------------------------------------------------------- */
 
 int output_open(struct p9_call *call, uint32_t oflags)
 {

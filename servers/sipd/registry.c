@@ -70,8 +70,7 @@ uint32_t silo_id_choose(struct sipd *d, enum silo_tier tier)
 		return id_search(d, &first, 1, 9);
 	}
 	case SILO_SYSTEM: return id_search(d, &d->store->next_system, SIPD_FIRST_SYS, 999);
-	case SILO_USER:
-		return id_search(d, &d->store->next_user, SIPD_FIRST_USER, INT32_MAX - 1);
+	case SILO_USER: return id_search(d, &d->store->next_user, SIPD_FIRST_USER, INT32_MAX - 1);
 	case SILO_TIER_COUNT: break;
 	}
 	return 0;

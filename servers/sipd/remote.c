@@ -10,8 +10,10 @@
 #include "sys/info.h"
 #include "sys/sys.h"
 
-#define DIR_BUFFER	   4096u
-#define HANDLE_KIND_DEVICE ((enum p9_handle_kind)4) /* devd's: arg: silo; a device for its driver */
+#define DIR_BUFFER 4096u
+#define HANDLE_KIND_DEVICE                                                                         \
+	((enum p9_handle_kind)4) /* devd's: arg: silo; a device for its driver                     \
+				  */
 
 static uint64_t timeout_ns;
 
@@ -71,8 +73,8 @@ static int handle_get(const char *path, enum p9_handle_kind kind, uint64_t arg, 
 
 int remote_terminal(const char *path, handle_t *session)
 {
-	int err = handle_get(path, P9_HANDLE_SESSION, SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND,
-			     session);
+	int err =
+		handle_get(path, P9_HANDLE_SESSION, SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND, session);
 
 	if (err)
 		return err;

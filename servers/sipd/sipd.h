@@ -30,15 +30,16 @@
 #define SIPD_SILOS	128u
 #define SIPD_TITLE_MAX	31u
 #define SIPD_NOTES_MAX	127u
-#define SIPD_BOUND_MAX	8u  /* devices bound by ctl */
-#define SIPD_BOUND_LEN	32u /* "00:1f.2", "uart1" and NUL */
-#define SIPD_KEPT_MAX	24u /* that a silo keeps beside its channel */
-#define SIPD_STATE_SIZE (1u << 20) /* bytes of a `keeper on` silo's state VMO */
+#define SIPD_BOUND_MAX	8u	      /* devices bound by ctl */
+#define SIPD_BOUND_LEN	32u	      /* "00:1f.2", "uart1" and NUL */
+#define SIPD_KEPT_MAX	24u	      /* that a silo keeps beside its channel */
+#define SIPD_STATE_SIZE (1u << 20)    /* bytes of a `keeper on` silo's state VMO */
 #define SIPD_CALL_NS	5000000000ull /* deadline of calls to rootd, devd, file servers */
-#define SIPD_FIRST_SYS	100u /* ids that sipd gives out itself, by tier */
+#define SIPD_FIRST_SYS	100u	      /* ids that sipd gives out itself, by tier */
 #define SIPD_FIRST_USER 1000u
 
-/* ---- what outlives sipd ----------------------------------------------------------------------- */
+/* ---- what outlives sipd -----------------------------------------------------------------------
+ */
 
 /* How a silo's main process ended last. */
 struct ending {
@@ -90,20 +91,22 @@ struct store {
 	struct slot slot[SIPD_SILOS];
 };
 
-/* ---- a silo, as this sipd sees it --------------------------------------------------------------- */
+/* ---- a silo, as this sipd sees it ---------------------------------------------------------------
+ */
 
 struct output;
 struct pinger;
 struct sipd;
 
 struct lease {
-	char path[64]; /* of its control file, to reset it: "/dev/pci/00:03.0/ctl" */
+	char path[64];	    /* of its control file, to reset it: "/dev/pci/00:03.0/ctl" */
+	bool dma, confined; /* it may move memory; an IOMMU domain confines it */
 };
 
 struct silo {
-	struct sipd *sipd; /* [C] */
-	struct slot *slot; /* [L] NULL: this place is free */
-	uint32_t id;	   /* [M] slot->desc.id */
+	struct sipd *sipd;		       /* [C] */
+	struct slot *slot;		       /* [L] NULL: this place is free */
+	uint32_t id;			       /* [M] slot->desc.id */
 	handle_t silo, process, thread, state; /* [L] */
 	handle_t output_sender;		       /* [L] */
 	struct place place;		       /* [L] */
@@ -112,10 +115,10 @@ struct silo {
 	unsigned kept_count;
 	struct lease lease[SILO_DEVICES_MAX + SIPD_BOUND_MAX]; /* [L] of the last start */
 	unsigned leases;
-	uint64_t pid;		  /* [L] of the process just made */
-	struct serve_watch watch; /* [M] EVENT_SILO */
-	struct output *output;	  /* [M] */
-	struct pinger *pinger;	  /* [M] NULL: no heartbeat */
+	uint64_t pid;		     /* [L] of the process just made */
+	struct serve_watch watch;    /* [M] EVENT_SILO */
+	struct output *output;	     /* [M] */
+	struct pinger *pinger;	     /* [M] NULL: no heartbeat */
 	char waits[SILO_REASON_MAX]; /* [M] what it waits for, "" */
 	struct p9_text core;	     /* [M] what is known of the last crash */
 	uint64_t requests, errors;   /* [M] as its last answer to a ping said */
@@ -147,8 +150,10 @@ struct sipd {
 	uint64_t audited;
 };
 
-/* ---- registry.c: silos by number and name ------------------------------------------------------- */
-/* A free place with an id and a label; -ENOSPC, -EEXIST. The description is copied. flags: SLOT_*. */
+/* ---- registry.c: silos by number and name -------------------------------------------------------
+ */
+/* A free place with an id and a label; -ENOSPC, -EEXIST. The description is copied. flags: SLOT_*.
+ */
 SIPD_MUST int silo_new(struct sipd *d, const struct silo_desc *desc, uint32_t flags,
 		       struct silo **out);
 /* Forget it; nothing of it may live any more. */
@@ -178,7 +183,8 @@ void silos_resume(struct sipd *d);
 /* Keep a handle for a successor. */
 SIPD_MUST int sipd_keep(struct sipd *d, handle_t *handle, uint64_t *object);
 
-/* ---- supervise.c: lives ------------------------------------------------------------------------- */
+/* ---- supervise.c: lives -------------------------------------------------------------------------
+ */
 /* Something happened: step and act. 0, or why not, as life_step. */
 SIPD_MUST int silo_happen(struct silo *s, enum life_event event);
 /* The kernel says its silo changed, or it may have while nobody looked. */
@@ -202,7 +208,8 @@ void kept_return(struct silo *s);
 void crash_note(const struct silo *s, struct p9_text *out);
 const char *fault_name(uint32_t reason);
 
-/* ---- worker.c, launch.c, lease.c ------------------------------------------------------------------ */
+/* ---- worker.c, launch.c, lease.c
+ * ------------------------------------------------------------------ */
 SIPD_MUST int workers_start(struct sipd *d);
 /* Load and start; silo_loaded follows. */
 SIPD_MUST int worker_load(struct silo *s);
@@ -219,7 +226,8 @@ SIPD_MUST int leases_take(struct silo *s, handle_t *handles, unsigned *made, cha
 /* Reset the functions that the predecessor had, so that its DMA memory leaves quarantine. */
 void leases_reset(struct silo *s);
 
-/* ---- health.c -------------------------------------------------------------------------------------- */
+/* ---- health.c
+ * -------------------------------------------------------------------------------------- */
 /* Ping it from now on (heartbeat_ms, connector). Without heartbeat: nothing. */
 void health_begin(struct silo *s);
 void health_end(struct silo *s);
@@ -227,7 +235,8 @@ SIPD_MUST int health_init(struct sipd *d);
 /* unknown, starting, healthy, degraded, failing, stopped */
 const char *health_word(struct silo *s);
 
-/* ---- output.c ---------------------------------------------------------------------------------------- */
+/* ---- output.c
+ * ---------------------------------------------------------------------------------------- */
 void output_ops(struct sipd *d);
 /* A ring for a silo, a sender to write to it. */
 SIPD_MUST int output_begin(struct silo *s);
@@ -243,15 +252,18 @@ int output_flush(struct p9_call *call);
 /* Time for writers that wait for a slow reader. Returns when to come again, ns. */
 uint64_t output_tick(struct sipd *d, uint64_t now);
 
-/* ---- gate.c ------------------------------------------------------------------------------------------ */
+/* ---- gate.c
+ * ------------------------------------------------------------------------------------------ */
 /* May the asker do this? digits: MODE_*, all needed. 0 or -EPERM; a refusal is audited. */
-SIPD_MUST int gate(struct p9_call *call, uint32_t digits, enum audit_action action, uint32_t target);
+SIPD_MUST int gate(struct p9_call *call, uint32_t digits, enum audit_action action,
+		   uint32_t target);
 /* What was allowed and done, or tried. */
 void audit(struct sipd *d, const struct identity *who, enum audit_action action, uint32_t target,
 	   int result);
 void event_note(struct sipd *d, enum sip_event kind, uint32_t silo, uint64_t data0, uint64_t data1);
 
-/* ---- files.c, ctl.c, clone.c: the tree ---------------------------------------------------------------- */
+/* ---- tree.c, facts.c, ctl.c, clone.c: the tree
+ * -------------------------------------------------------- */
 extern const struct p9_file sip_top;
 struct silo *call_silo(struct p9_call *call);
 extern const struct p9_command silo_commands[];

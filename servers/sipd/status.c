@@ -114,9 +114,9 @@ static void v_exit(const struct status_facts *f, struct p9_text *out)
 static void v_crash(const struct status_facts *f, struct p9_text *out)
 {
 	if (f->ended && f->crash)
-		p9_text_printf(out,
-			       " %s code 0x%" PRIx64 " address 0x%" PRIx64 " instruction 0x%" PRIx64,
-			       f->crash, f->crash_code, f->crash_address, f->crash_ip);
+		p9_text_printf(
+			out, " %s code 0x%" PRIx64 " address 0x%" PRIx64 " instruction 0x%" PRIx64,
+			f->crash, f->crash_code, f->crash_address, f->crash_ip);
 	else
 		word(out, NULL);
 }
@@ -224,8 +224,8 @@ static void v_strict(const struct status_facts *f, struct p9_text *out)
 
 static void v_sandbox(const struct status_facts *f, struct p9_text *out)
 {
-	word(out, f->sandbox ? "on, not enforced: a program enters capability mode by itself"
-			     : "off");
+	word(out,
+	     f->sandbox ? "on, not enforced: a program enters capability mode by itself" : "off");
 }
 
 static void v_unveil(const struct status_facts *f, struct p9_text *out)
@@ -310,7 +310,8 @@ void status_text(const struct status_facts *f, struct p9_text *out)
 	}
 }
 
-/* ---- limits ----------------------------------------------------------------------------------- */
+/* ---- limits -----------------------------------------------------------------------------------
+ */
 
 static const char *const limit_names[LIMIT_KEYS] = {
 	[LIMIT_MEMORY] = "memory",
@@ -338,8 +339,7 @@ void status_limits(const struct status_facts *f, struct p9_text *out)
 		else
 			p9_text_printf(out, "none");
 		if (k < RES_KINDS && f->used)
-			p9_text_printf(out,
-				       " used %" PRIu64 " peak %" PRIu64 " refused %" PRIu64,
+			p9_text_printf(out, " used %" PRIu64 " peak %" PRIu64 " refused %" PRIu64,
 				       f->usage[k], f->peak[k], f->refused[k]);
 		p9_text_printf(out, "\n");
 	}
@@ -347,7 +347,8 @@ void status_limits(const struct status_facts *f, struct p9_text *out)
 			    "io_write_bps none, not enforced: no server accounts bandwidth\n");
 }
 
-/* ---- one line a silo -------------------------------------------------------------------------- */
+/* ---- one line a silo --------------------------------------------------------------------------
+ */
 
 void status_head(struct p9_text *out)
 {

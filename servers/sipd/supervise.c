@@ -48,7 +48,8 @@ static void happen(struct silo *s, enum life_event event)
 			  life_state_name(s->slot->life.state), error_text(err));
 }
 
-/* ---- needs ------------------------------------------------------------------------------------ */
+/* ---- needs ------------------------------------------------------------------------------------
+ */
 
 static bool runs(const struct silo *s)
 {
@@ -106,7 +107,8 @@ void silos_start_boot(struct sipd *d)
 	}
 }
 
-/* ---- actions ---------------------------------------------------------------------------------- */
+/* ---- actions ----------------------------------------------------------------------------------
+ */
 
 static void control(struct silo *s, enum silo_op op)
 {
@@ -193,7 +195,8 @@ static int act(struct silo *s, enum life_action action)
 	return 0;
 }
 
-/* ---- what comes in ---------------------------------------------------------------------------- */
+/* ---- what comes in ----------------------------------------------------------------------------
+ */
 
 void silo_loaded(struct silo *s, int err, const char *why)
 {
@@ -260,20 +263,25 @@ void silo_look(struct silo *s)
 	happen(s, event);
 }
 
-/* A server of init: nothing is ours to decide, but its starts and ends are told. */
+/* A server of init: nothing is ours to decide, but its starts and ends are told. Events of one silo
+ * coalesce: a start that comes while it ran hides an end. */
 static void foreign_look(struct silo *s, const struct event *e)
 {
 	struct slot *slot = s->slot;
+	bool ran = slot->started != 0;
 
-	if (e->data0 == SILO_RUNNING) {
-		slot->starts++;
-		slot->started = time_now();
-		event_note(s->sipd, SIP_STARTED, s->id, 0, slot->starts);
-	} else if (e->data0 == SILO_CRASHED) {
+	if (e->data0 == SILO_CRASHED) {
 		event_note(s->sipd, SIP_CRASHED, s->id, e->data1, 0);
-	} else if (e->data0 == SILO_STOPPED) {
-		event_note(s->sipd, SIP_STOPPED, s->id, 0, (uint32_t)e->data1);
+	} else if (e->data0 == SILO_STOPPED || (e->data0 == SILO_RUNNING && ran)) {
+		event_note(s->sipd, SIP_STOPPED, s->id, 0,
+			   e->data0 == SILO_STOPPED ? (uint32_t)e->data1 : 0);
 	}
+	slot->started = 0;
+	if (e->data0 != SILO_RUNNING)
+		return;
+	slot->starts++;
+	slot->started = time_now();
+	event_note(s->sipd, SIP_STARTED, s->id, 0, slot->starts);
 }
 
 static void watch_fired(struct serve_watch *w, const struct event *e)
@@ -316,7 +324,8 @@ void foreign_watch(struct sipd *d)
 	}
 }
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------
+ */
 
 void timer_update(struct sipd *d)
 {

@@ -215,6 +215,20 @@ uint64_t core_usage(handle_t silo, uint32_t resource)
 	return info.usage[resource];
 }
 
+void core_returns(handle_t silo, const struct silo_info *before)
+{
+	uint64_t deadline = time_in(2 * NS_PER_S);
+	struct silo_info now;
+
+	OK(sys_silo_info(silo, &now));
+	while (memcmp(now.usage, before->usage, sizeof(now.usage)) && time_now() < deadline) {
+		OK(sys_thread_sleep(time_in(NS_PER_MS)));
+		OK(sys_silo_info(silo, &now));
+	}
+	for (unsigned i = 0; i < RES_KINDS; i++)
+		CHECK_EQ(now.usage[i], before->usage[i]);
+}
+
 handle_t core_silo_make(uint32_t id, uint32_t mode, const uint64_t *limits)
 {
 	struct silo_args args = {.id = id, .mode = mode};

@@ -99,6 +99,8 @@ void *core_map(uint64_t len, uint32_t prot, handle_t *vmo);
 void core_unmap(void *at, uint64_t len);
 /* Bytes of memory charged to a silo. */
 uint64_t core_usage(handle_t silo, uint32_t resource);
+/* Usage of a silo must come back to what it was: what died is freed in slices, so wait for it. */
+void core_returns(handle_t silo, const struct silo_info *before);
 /* A user-tier silo below the root, running; limits may be NULL. */
 handle_t core_silo_make(uint32_t id, uint32_t mode, const uint64_t *limits);
 /* Kill, wait until it is stopped, destroy, close. */

@@ -159,7 +159,7 @@ static void abandoned(void)
 	handle_t reply;
 
 	caller_init(&one, sender);
-	one.deadline = time_in(20 * NS_PER_MS);
+	one.deadline = time_in(100 * NS_PER_MS);
 	one.m.tag = MSG_LABEL(77);
 	caller_start(&one);
 	receive(channel, &m);
@@ -393,7 +393,7 @@ static void handles_to_nobody(void)
 	struct ipc_msg m;
 
 	caller_init(&one, sender);
-	one.deadline = time_in(5 * NS_PER_MS);
+	one.deadline = time_in(100 * NS_PER_MS);
 	caller_start(&one);
 	receive(channel, &m);
 	reply = TAKE(sys_reply_save());
@@ -638,18 +638,38 @@ static void client_dies(void)
 	struct ipc_msg m;
 	struct event e;
 	struct spawned s;
+	handle_t reply;
 
 	core_spawn(&s, "caller", NULL, HANDLE_NONE, handles, 1);
 	core_close(handles[0].handle);
 	receive(channel, &m);
 	CHECK_EQ(m.w[0], 5);
+	reply = TAKE(sys_reply_save());
 	OK(sys_process_kill(s.process, 3));
 	core_expect(&s, 3);
 	e = receive_event(channel);
 	CHECK(e.kind == EVENT_ABANDONED || e.kind == EVENT_CLOSED);
 	e = receive_event(channel);
 	CHECK(e.kind == EVENT_ABANDONED || e.kind == EVENT_CLOSED);
-	OK(ipc_reply(REPLY_CURRENT, &m)); /* to nobody */
+	OK(ipc_reply(reply, &m)); /* to nobody */
+	core_close(channel);
+}
+
+/* The same with the request in hand: no event is needed to answer it in vain. */
+static void client_dies_in_hand(void)
+{
+	handle_t channel = TAKE(sys_channel_create());
+	struct spawn_handle handles[] = {{"sender", sender_make(channel, 6), RIGHTS_SAME, 0, 0}};
+	struct ipc_msg m;
+	struct spawned s;
+
+	core_spawn(&s, "caller", NULL, HANDLE_NONE, handles, 1);
+	receive(channel, &m);
+	OK(sys_process_kill(s.process, 3));
+	core_expect(&s, 3);
+	REFUSED(sys_reply_write(REPLY_CURRENT, 0, &m, 1), ECANCELED);
+	REFUSED(sys_reply_save(), ECANCELED);
+	core_close(handles[0].handle);
 	core_close(channel);
 }
 
@@ -744,6 +764,7 @@ const struct core_test core_tests[] = {
 	{"server_dies", server_dies},
 	{"server_restarts", server_restarts},
 	{"client_dies", client_dies},
+	{"client_dies_in_hand", client_dies_in_hand},
 	{"violation", violation},
 	{"deadline_storm", deadline_storm},
 	{NULL, NULL},

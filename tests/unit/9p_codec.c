@@ -270,6 +270,7 @@ static size_t frame_make(uint8_t type, enum p9_dialect dialect, uint8_t *out)
 		case P9_F_U32S: len = l->fields[i].n * 4u; break;
 		case P9_F_U64S: len = l->fields[i].n * 8u; break;
 		case P9_F_QID: len = 13; break;
+		case P9_F_ATTR: len = 153; break;
 		case P9_F_STR:
 			two = 5;
 			memcpy(p, &two, 2);
@@ -322,7 +323,7 @@ static int decode(uint8_t type, enum p9_dialect dialect, const uint8_t *frame, s
 	int n;
 
 	memcpy(exact, frame, len);
-	if (p9_layouts[type].request) {
+	if (p9_layouts[type].in[true]) {
 		n = p9_decode_t(&t, dialect, exact, len, outside);
 		n = n ? n : p9_encode_t(&t, dialect, again, cap);
 	} else {
@@ -378,7 +379,7 @@ static void every_message(void **state)
 
 			if (!p9_layouts[type].name)
 				continue;
-			if (p9_layouts[type].dialects & 1u << d) {
+			if ((p9_layouts[type].in[0] | p9_layouts[type].in[1]) & 1u << d) {
 				one_message((uint8_t)type, d);
 				count++;
 				continue;

@@ -13,7 +13,7 @@
 #include "drivers/serial/uart/uart.h"
 #include "sys/boot.h"
 
-#define ROUNDS	 64u /* passes of the handler; a chip that wants more gets the next interrupt */
+#define ROUNDS	 64u   /* passes of the handler; a chip that wants more gets the next interrupt */
 #define SEND_MAX 4096u /* bytes in one go, so that the other direction has its turn */
 
 static uint8_t reg_read(const struct uart *u, uint32_t reg)

@@ -17,7 +17,7 @@ struct uart {
 	handle_t device, irq;
 	uint32_t base; /* first port */
 	uint32_t baud;
-	bool sending;  /* the transmitter's interrupt is on */
+	bool sending; /* the transmitter's interrupt is on */
 	struct bytes rx, tx;
 	struct waiters readers, writers, drainers;
 	uint64_t received, sent, interrupts, overruns, errors, dropped;

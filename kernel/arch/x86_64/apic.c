@@ -25,17 +25,17 @@
 #define REG_TIMER_LEFT	 0x390
 #define REG_TIMER_DIVIDE 0x3e0
 
-#define SPURIOUS_ENABLE	 (1u << 8)
-#define LVT_MASKED	 (1u << 16)
-#define LVT_NMI		 (4u << 8)
-#define ICR_PENDING	 (1u << 12)
-#define ICR_POLLS	 1000000
-#define DIVIDE_BY_1	 0xbu
-#define BASE_ENABLE	 (1ull << 11)
-#define BASE_X2APIC	 (1ull << 10)
-#define MSI_ADDRESS	 0xfee00000u
-#define TIMER_SHIFT	 32
-#define TIMER_COUNT_MAX	 0x7fffffffu
+#define SPURIOUS_ENABLE (1u << 8)
+#define LVT_MASKED	(1u << 16)
+#define LVT_NMI		(4u << 8)
+#define ICR_PENDING	(1u << 12)
+#define ICR_POLLS	1000000
+#define DIVIDE_BY_1	0xbu
+#define BASE_ENABLE	(1ull << 11)
+#define BASE_X2APIC	(1ull << 10)
+#define MSI_ADDRESS	0xfee00000u
+#define TIMER_SHIFT	32
+#define TIMER_COUNT_MAX 0x7fffffffu
 
 static char *lapic;
 static uint64_t timer_mult; /* count = ns * mult >> TIMER_SHIFT */

@@ -15,6 +15,7 @@
 #define MIB	     (1ull << 20)
 #define TYPE_RAM     1u
 #define MB2_INFO_MAX (1u << 20)
+#define LOW_PAGE_END 0x9f000u
 
 struct pvh_info {
 	uint32_t magic, version, flags, modules;
@@ -114,9 +115,7 @@ static void mb2_tag_read(const struct mb2_tag *tag)
 	const struct mb2_module *module = (const struct mb2_module *)tag;
 
 	switch (tag->type) {
-	case MB2_CMDLINE:
-		cmdline_copy((const char *)(tag + 1), tag->size - sizeof(*tag));
-		break;
+	case MB2_CMDLINE: cmdline_copy((const char *)(tag + 1), tag->size - sizeof(*tag)); break;
 	case MB2_MODULE:
 		if (!boot.archive_len && module->end > module->start) {
 			boot.archive = module->start;
@@ -155,13 +154,14 @@ static uint64_t mb2_collect(paddr_t at)
 	return size;
 }
 
-static void low_page_find(void)
+/* The highest page below the EBDA's usual place that nothing of ours lies in. */
+static void low_page_find(const struct range_set *free)
 {
-	for (unsigned i = 0; i < ram.count; i++) {
-		paddr_t end = boot.ram[i].base + boot.ram[i].len;
-		if (end > 0x9f000)
-			end = 0x9f000;
-		if (boot.ram[i].base < end && end - PAGE_SIZE >= 0x1000)
+	for (unsigned i = 0; i < free->count; i++) {
+		paddr_t end = free->range[i].base + free->range[i].len;
+		if (end > LOW_PAGE_END)
+			end = LOW_PAGE_END;
+		if (end > PAGE_SIZE && free->range[i].base < end)
 			boot_low_page = end - PAGE_SIZE;
 	}
 }
@@ -169,7 +169,7 @@ static void low_page_find(void)
 void boot_collect(uint32_t magic, uint32_t info)
 {
 	struct range_set usable = {boot.usable, 0, array_len(boot.usable)};
-	uint64_t size = 0;
+	uint64_t size = 0, image = (uint64_t)image_start - KERNEL_BASE;
 
 	if (magic == BOOT_PVH)
 		size = pvh_collect(info);
@@ -178,13 +178,13 @@ void boot_collect(uint32_t magic, uint32_t info)
 	else
 		panic("started by neither PVH nor Multiboot2 (%x)", magic);
 	boot.ram_count = ram.count;
-	low_page_find();
 	for (unsigned i = 0; i < ram.count; i++)
 		range_add(&usable, boot.ram[i].base, boot.ram[i].len);
-	range_cut(&usable, 0, MIB);
-	range_cut(&usable, (uint64_t)image_start - KERNEL_BASE, (uint64_t)(image_end - image_start));
+	range_cut(&usable, image, (uint64_t)image_end - (uint64_t)image_start);
 	range_cut(&usable, boot.archive, boot.archive_len);
 	range_cut(&usable, info, size);
+	low_page_find(&usable);
+	range_cut(&usable, 0, MIB);
 	boot.usable_count = usable.count;
 }
 

@@ -12,7 +12,7 @@
 union entry_area entry_areas[CPUS_MAX];
 union tss tss_table[CPUS_MAX];
 static struct arch_cpu arch_cpus[CPUS_MAX];
-bool cpu_has_smap, cpu_has_gigabyte;
+bool cpu_has_gigabyte;
 
 static uint64_t cr4_features;
 extern const uint64_t smap_sites_start[], smap_sites_end[];
@@ -22,10 +22,11 @@ extern char syscall_entry[];
  * in the kernel's map, so the direct map is used. */
 static void smap_patch_out(void)
 {
-	for (const uint64_t *site = smap_sites_start; site < smap_sites_end; site++) {
-		static const uint8_t nop3[3] = {0x0f, 0x1f, 0x00};
-		memcpy(phys_to_virt(*site - KERNEL_BASE), nop3, sizeof(nop3));
-	}
+	static const uint8_t nop3[3] = {0x0f, 0x1f, 0x00};
+	uint64_t count = ((uint64_t)smap_sites_end - (uint64_t)smap_sites_start) / sizeof(uint64_t);
+
+	for (uint64_t i = 0; i < count; i++)
+		memcpy(phys_to_virt(smap_sites_start[i] - KERNEL_BASE), nop3, sizeof(nop3));
 }
 
 static void require(bool there, const char *what)
@@ -49,12 +50,10 @@ void cpu_check_features(void)
 	require(basic.c & 1u << 26, "XSAVE");
 	require(seven.b & 1u << 0, "FSGSBASE");
 	cpu_has_gigabyte = extended.d & 1u << 26;
-	cpu_has_smap = seven.b & 1u << 20;
-	cr4_features = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE |
-		       CR4_OSXSAVE;
+	cr4_features = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
 	if (seven.b & 1u << 7)
 		cr4_features |= CR4_SMEP;
-	if (cpu_has_smap)
+	if (seven.b & 1u << 20)
 		cr4_features |= CR4_SMAP;
 	else
 		smap_patch_out();
@@ -77,7 +76,8 @@ static void segments_load(struct cpu *c, union tss *tss)
 	gdt[USER_DS / 8] = 0x00cff3000000ffffull;
 	gdt[USER_CS / 8] = 0x00affb000000ffffull;
 	/* 64-bit TSS, available: limit, base in four pieces. */
-	gdt[TSS_SEL / 8] = 103 | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
+	gdt[TSS_SEL / 8] =
+		103 | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
 	gdt[TSS_SEL / 8 + 1] = base >> 32;
 	__asm__ volatile("lgdt %0\n\t"
 			 "pushq %1\n\t"
@@ -122,8 +122,7 @@ static void registers_set(struct cpu *c)
 	wrmsr(MSR_STAR, (uint64_t)SYSRET_BASE << 48 | (uint64_t)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, 0);
-	wrmsr(MSR_FMASK,
-	      RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_IOPL);
+	wrmsr(MSR_FMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_IOPL);
 	wrmsr(MSR_PAT, 0x0007040600070406ull); /* the power-on value: WB WT UC- UC, twice */
 	area->xcr0 = arch_xcr0();
 	xsetbv(area->xcr0);

@@ -97,8 +97,8 @@ void arch_dump(const struct regs *r)
 	LINE("rsi %016lx rdi %016lx rbp %016lx rsp %016lx", r->rsi, r->rdi, r->rbp, r->rsp);
 	LINE("r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9, r->r10, r->r11);
 	LINE("r12 %016lx r13 %016lx r14 %016lx r15 %016lx", r->r12, r->r13, r->r14, r->r15);
-	LINE("rip %016lx flags %lx cs %lx cr2 %016lx cr3 %lx", r->rip, r->rflags, r->cs,
-	     read_cr2(), read_cr3());
+	LINE("rip %016lx flags %lx cs %lx cr2 %016lx cr3 %lx", r->rip, r->rflags, r->cs, read_cr2(),
+	     read_cr3());
 #undef LINE
 	if ((r->cs & 3) == 0) {
 		if (is_text(r->rip))

@@ -80,7 +80,11 @@ arch_leave:
 	cmp %gs:CPU_LOADED, %rdi
 	jne exchange
 leave_loaded:
+	cmpl $0, kernel_lock + 12
+	jne unlock_odd
 	incl kernel_lock + 4			/* unlock: owner, ours alone to write */
+	movl $0, kernel_lock + 8
+unlocked:
 	cmpl $0x7fff, R_RIP + 4(%rdi)		/* SYSRETQ and IRETQ must not fault here */
 	ja bad_rip
 	cmpl $SYSCALL_VECTOR, R_VECTOR(%rdi)
@@ -124,6 +128,12 @@ leave_iret:
 	add $16, %rsp
 	swapgs
 	iretq
+
+unlock_odd:
+	push %rdi
+	call unlock_kernel_slow
+	pop %rdi
+	jmp unlocked
 
 bad_rip:
 	mov %gs:CPU_STACK_TOP, %rsp
@@ -204,7 +214,7 @@ idle:
 	je 2f
 	CHANGE_SPACE
 2:	mov %gs:CPU_STACK_TOP, %rsp
-	incl kernel_lock + 4
+	call unlock_idle
 3:	sti
 	hlt
 	jmp 3b

@@ -11,19 +11,19 @@
 #include "log.h"
 #include "private.h"
 
-#define REG_SELECT     0x00
-#define REG_DATA       0x10
-#define INDEX_VERSION  1
-#define INDEX_ENTRIES  0x10
-#define ENTRY_MASKED   (1u << 16)
-#define ENTRY_LEVEL    (1u << 15)
-#define ENTRY_LOW      (1u << 13)
-#define LINES_MAX      256
-#define CHIPS_MAX      8
-#define VECTORS	       256
-#define PIC_MASTER     0x20
-#define PIC_SLAVE      0xa0
-#define PIC_VECTOR     0x20
+#define REG_SELECT    0x00
+#define REG_DATA      0x10
+#define INDEX_VERSION 1
+#define INDEX_ENTRIES 0x10
+#define ENTRY_MASKED  (1u << 16)
+#define ENTRY_LEVEL   (1u << 15)
+#define ENTRY_LOW     (1u << 13)
+#define LINES_MAX     256
+#define CHIPS_MAX     8
+#define VECTORS	      256
+#define PIC_MASTER    0x20
+#define PIC_SLAVE     0xa0
+#define PIC_VECTOR    0x20
 
 struct chip {
 	char *registers;

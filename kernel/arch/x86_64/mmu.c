@@ -77,8 +77,7 @@ int arch_aspace_init(struct arch_aspace *a, struct account *pay)
 	if (!root)
 		return -ENOMEM;
 	*a = (struct arch_aspace){.root = root, .account = pay};
-	memcpy((uint64_t *)phys_to_virt(root) + ENTRIES / 2, kernel + ENTRIES / 2,
-	       PAGE_SIZE / 2);
+	memcpy((uint64_t *)phys_to_virt(root) + ENTRIES / 2, kernel + ENTRIES / 2, PAGE_SIZE / 2);
 	return 0;
 }
 

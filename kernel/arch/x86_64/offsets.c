@@ -60,7 +60,10 @@ SAME(ASPACE_ARCH, struct aspace, arch);
 SAME(SPACE_ROOT, struct arch_aspace, root);
 SAME(SPACE_CPUS, struct arch_aspace, cpus);
 
-_Static_assert(offsetof(struct kernel_lock, owner) == 4, "unlock in entry.S");
+_Static_assert(offsetof(struct kernel_lock, owner) == 4 &&
+		       offsetof(struct kernel_lock, locked) == 8 &&
+		       offsetof(struct kernel_lock, odd) == 12,
+	       "unlock in entry.S");
 _Static_assert(KERNEL_BASE == KERNEL_VIRT, "kernel base");
 _Static_assert(SYSCALL_FIRST == SYSCALL_BASE && SYSCALL_VECTOR == VECTOR_SYSCALL, "numbers");
 _Static_assert(CPUS_MAX <= 64, "masks of CPUs are words");

@@ -5,18 +5,18 @@
  */
 #include "private.h"
 
-#define UART_DATA	  (UART_PORT_BASE + 0)
-#define UART_IER	  (UART_PORT_BASE + 1)
-#define UART_FCR	  (UART_PORT_BASE + 2)
-#define UART_LCR	  (UART_PORT_BASE + 3)
-#define UART_MCR	  (UART_PORT_BASE + 4)
-#define UART_LSR	  (UART_PORT_BASE + 5)
-#define UART_LSR_DATA	  0x01
-#define UART_LSR_ROOM	  0x20
-#define UART_PUT_POLLS	  100000
-#define RANDOM_TRIES	  10
-#define KEYBOARD_COMMAND  0x64
-#define RESET_CONTROL	  0xcf9
+#define UART_DATA	 (UART_PORT_BASE + 0)
+#define UART_IER	 (UART_PORT_BASE + 1)
+#define UART_FCR	 (UART_PORT_BASE + 2)
+#define UART_LCR	 (UART_PORT_BASE + 3)
+#define UART_MCR	 (UART_PORT_BASE + 4)
+#define UART_LSR	 (UART_PORT_BASE + 5)
+#define UART_LSR_DATA	 0x01
+#define UART_LSR_ROOM	 0x20
+#define UART_PUT_POLLS	 100000
+#define RANDOM_TRIES	 10
+#define KEYBOARD_COMMAND 0x64
+#define RESET_CONTROL	 0xcf9
 
 static bool uart_there;
 

@@ -44,8 +44,7 @@ extern struct thread nobody; /* `loaded` of a CPU that holds no thread's state *
 void cpu_check_features(void); /* panics when a required one is missing */
 /* Tables, registers and features of the CPU that runs this. Stacks must be set. */
 void cpu_setup(struct cpu *c, uint64_t stack_top, uint64_t ist_base);
-void cpu_state_save(struct thread *t); /* extended state and bases into memory */
-extern bool cpu_has_smap, cpu_has_gigabyte;
+extern bool cpu_has_gigabyte;
 
 /* ---- boot ---- */
 extern paddr_t boot_low_page; /* below 1 MiB, for starting CPUs; 0: none */
@@ -97,6 +96,7 @@ void lapic_timer_clock(uint64_t ticks, uint64_t ns); /* that many ticks took so 
 uint32_t lapic_timer_left(void);
 bool lapic_timer_due(void); /* false: set again, the deadline is still ahead */
 void pic_off(void);
+void unlock_idle(void);
 void ioapic_init(const struct acpi_facts *f);
 void ioapic_before_eoi(unsigned vector);
 void time_init(const struct acpi_facts *f);

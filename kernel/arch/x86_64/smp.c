@@ -66,7 +66,7 @@ static bool cpu_start(struct cpu *c, unsigned apic_id)
 	ap_stack_top = kernel_stack_make(KERNEL_STACK_SIZE) - 8;
 	ap_ist_base = kernel_stack_make(IST_COUNT * IST_STACK_SIZE) - IST_COUNT * IST_STACK_SIZE;
 	memcpy(phys_to_virt(boot_low_page), trampoline_start,
-	       (uint64_t)(trampoline_end - trampoline_start));
+	       (uint64_t)trampoline_end - (uint64_t)trampoline_start);
 	lapic_send(apic_id, IPI_INIT);
 	delay_us(INIT_DELAY_US);
 	lapic_send(apic_id, startup);

@@ -45,8 +45,7 @@ static uint64_t xcr0_sane(uint64_t wanted, uint64_t possible)
 uint64_t arch_xcr0(void)
 {
 	if (!xcr0_supported)
-		xcr0_supported =
-			xcr0_sane(XCR0_ALWAYS | XCR0_AVX | XCR0_AVX512, cpuid(13, 0).a);
+		xcr0_supported = xcr0_sane(XCR0_ALWAYS | XCR0_AVX | XCR0_AVX512, cpuid(13, 0).a);
 	return xcr0_supported;
 }
 
@@ -135,7 +134,7 @@ void arch_thread_free(struct thread *t)
 }
 
 /* Lock held. What arch_leave does when it changes threads. */
-void cpu_state_save(struct thread *t)
+static void state_save(struct thread *t)
 {
 	uint64_t fs, gs, xcr0 = entry_areas[this_cpu()->index].xcr0;
 
@@ -155,7 +154,7 @@ void cpu_state_save(struct thread *t)
 bool arch_thread_saved(struct thread *t)
 {
 	if (this_cpu()->loaded == t) {
-		cpu_state_save(t);
+		state_save(t);
 		state_drop(t);
 	}
 	for (unsigned i = 0; i < cpu_count; i++)
@@ -264,4 +263,10 @@ void arch_restart_syscall(struct thread *t)
 {
 	if (t->regs.vector == VECTOR_SYSCALL) /* a faulting instruction runs again by itself */
 		t->regs.rip -= 2;
+}
+
+/* For the idle loop: the lock is given up on the CPU's own stack. */
+void unlock_idle(void)
+{
+	unlock_kernel();
 }

@@ -10,19 +10,19 @@
 #include "log.h"
 #include "private.h"
 
-#define CALIBRATE_NS	  10000000ull
-#define SAMPLE_TRIES	  16
-#define FS_PER_NS	  1000000ull
-#define HPET_PERIOD	  0x004
-#define HPET_CONFIG	  0x010
-#define HPET_COUNTER	  0x0f0
-#define HPET_PERIOD_MAX	  0x05f5e100u
-#define PM_TIMER_PERIOD	  279365115ull /* fs: 3.579545 MHz */
-#define PIT_PERIOD	  838095345ull /* fs: 1.193182 MHz */
-#define PIT_CHANNEL2	  0x42
-#define PIT_COMMAND	  0x43
-#define PIT_GATE	  0x61
-#define STALLED_READS	  100000000u
+#define CALIBRATE_NS	10000000ull
+#define SAMPLE_TRIES	16
+#define FS_PER_NS	1000000ull
+#define HPET_PERIOD	0x004
+#define HPET_CONFIG	0x010
+#define HPET_COUNTER	0x0f0
+#define HPET_PERIOD_MAX 0x05f5e100u
+#define PM_TIMER_PERIOD 279365115ull /* fs: 3.579545 MHz */
+#define PIT_PERIOD	838095345ull /* fs: 1.193182 MHz */
+#define PIT_CHANNEL2	0x42
+#define PIT_COMMAND	0x43
+#define PIT_GATE	0x61
+#define STALLED_READS	100000000u
 
 struct sample {
 	uint64_t tsc;
@@ -90,7 +90,7 @@ static void reference_setup(const struct acpi_facts *f)
 		return;
 	}
 	outb(PIT_GATE, (inb(PIT_GATE) & 0xfc) | 1); /* gate on, speaker off */
-	outb(PIT_COMMAND, 0xb0);		     /* channel 2, two bytes, mode 0 */
+	outb(PIT_COMMAND, 0xb0);		    /* channel 2, two bytes, mode 0 */
 	outb(PIT_CHANNEL2, 0xff);
 	outb(PIT_CHANNEL2, 0xff);
 	reference_name = "PIT";

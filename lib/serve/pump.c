@@ -16,7 +16,7 @@
 #include <string.h>
 #include "9p/client.h"
 #include "serve/ns.h"
-#include "servers/consoled/pump.h"
+#include "serve/pump.h"
 #include "sys/error.h"
 #include "sys/info.h"
 #include "sys/log.h"
@@ -58,7 +58,7 @@ static void ring(_Atomic uint32_t *word)
 {
 	atomic_fetch_add(word, 1);
 	if (sys_futex_wake((uintptr_t)word, 1) < 0)
-		log_print("consoled: a wake failed");
+		log_print("pump: a wake failed");
 }
 
 void pipe_ring_filled(struct pipe *p)
@@ -91,7 +91,7 @@ static struct p9_file *device_open(struct pump *p, uint32_t flags)
 
 	while ((err = ns_open(p->device, flags, 0, &f))) {
 		if (err != told)
-			log_print("consoled: %s: %s; trying again", p->device, error_text(err));
+			log_print("%s: %s; trying again", p->device, error_text(err));
 		told = err;
 		if (sys_thread_sleep(time_in(pause)) < 0)
 			continue;
@@ -153,7 +153,7 @@ static void device_drain(struct pump *p, uint32_t asked)
 		memcpy(path, p->device, len - 4);
 		strcpy(path + len - 4, "ctl");
 		if (ns_command(path, "drain"))
-			log_print("consoled: %s does not drain", p->device);
+			log_print("%s does not drain", p->device);
 	}
 	atomic_store(&p->drained, asked - 1);
 	ring(&p->drained);

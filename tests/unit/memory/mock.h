@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * memory_mock.h: what the kernel's memory files need of the rest of the kernel,
+ * mock.h: what the kernel's memory files need of the rest of the kernel,
  * made of arrays: page tables and TLBs of a few address spaces, handles, queues.
  *
  * Addresses lie in two windows, one for MAP_AT and one for the kernel's choice.
@@ -15,7 +15,7 @@
 #include "kernel/silo.h"
 
 #define SPACES	     24
-#define WINDOW_PAGES 1024u
+#define WINDOW_PAGES 2048u
 #define AT_BASE	     0x10000000ull
 
 struct pte {
@@ -37,3 +37,12 @@ struct cap *mock_cap(handle_t h);
 void mock_close(handle_t h);
 /* Page tables and TLBs agree with mappings and indexes; exits when they do not. */
 void mock_check(struct aspace *as);
+
+/* parts.c: tests of single parts, run by model.c's main. */
+void test_bitmap(void **state);
+void test_index(void **state);
+void test_accounts(void **state);
+void test_kmem(void **state);
+void test_pager(void **state);
+void test_clone_kinds(void **state);
+void test_contiguous(void **state);

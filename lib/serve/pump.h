@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * pump.h: two threads that talk to the driver's file, and the pipes between them and the main one.
- * Private to servers/consoled.
+ * pump.h: two threads that talk to a serial driver's file, and the pipes between them and the main
+ * thread, whose loop must not wait.
  *
- * One thread reads the file into the pipe `from`, one writes the pipe `to` into the file. A pipe has
- * one writer and one reader and no lock; who has changed it rings a word.
+ * One thread reads the file into the pipe `from`, one writes the pipe `to` into the file. A pipe
+ * has one writer and one reader and no lock; who has changed it rings a word.
  */
 #pragma once
 #include <stdatomic.h>
@@ -23,7 +23,8 @@ struct pump {
 	const char *device; /* path of the driver's data file */
 	struct pipe from, to;
 	_Atomic uint64_t reopened; /* the driver's file */
-	/* Drains asked for by the main thread (which rings to.filled), and done (rings `drained`). */
+	/* Drains asked for by the main thread (which rings to.filled), and done (rings `drained`).
+	 */
 	_Atomic uint32_t drain_asked, drained;
 };
 

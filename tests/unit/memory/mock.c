@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* memory_mock.c: see memory_mock.h. */
-#include "memory_mock.h"
+/* mock.c: see mock.h. */
+#include "mock.h"
 #include <stdarg.h>
 #include <sys/mman.h>
 #include "kernel/queue.h"
@@ -380,7 +380,7 @@ static void entry_check(struct aspace *as, uint64_t va)
 	assert(m && m->vmo);
 	if (m->gone)
 		return;
-	assert(vmo_page_peek(m->vmo, mapping_page(m, va), &page) && page.pa == p->pa);
+	assert(mapping_page(m, va) < m->vmo->pages && vmo_page_peek(m->vmo, mapping_page(m, va), &page) && page.pa == p->pa);
 	assert(page.writable || !(p->prot & ARCH_W));
 	assert(m->stale <= va || !((p->prot & 7) & ~(m->prot | ARCH_R)));
 }

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: ISC
+LIBS += pci
+HOSTLIBS += pci
+pci-srcs := lib/pci/pci.c lib/pci/driver.c
+pci-host-srcs := lib/pci/pci.c
