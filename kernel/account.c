@@ -38,7 +38,8 @@ static uint64_t parent_share(const struct account *a, enum resource r, uint64_t 
 static void pressure_raise(struct account *a, enum resource r)
 {
 	if (r == RES_MEMORY)
-		watch_list_raise(&a->pressure, EVENT_PRESSURE, UINT64_MAX, a->usage[r], a->limit[r]);
+		watch_list_raise(&a->pressure, EVENT_PRESSURE, UINT64_MAX, a->usage[r],
+				 a->limit[r]);
 }
 
 static bool crosses(uint64_t limit, uint64_t before, uint64_t after)
@@ -49,7 +50,8 @@ static bool crosses(uint64_t limit, uint64_t before, uint64_t after)
 }
 
 /* Undo a charge of `n` from `a` up to but not including `end`. */
-static void uncharge_until(struct account *a, const struct account *end, enum resource r, uint64_t n)
+static void uncharge_until(struct account *a, const struct account *end, enum resource r,
+			   uint64_t n)
 {
 	while (a != end && n) {
 		assert(a->usage[r] >= n);

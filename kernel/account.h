@@ -13,15 +13,15 @@
 #include "base.h"
 
 struct account {
-	struct account *parent; /* [const] NULL at the root; a counted reference */
-	uint32_t refs;		/* [K] */
-	uint32_t silo;		/* [const] id, for reports */
-	bool closed;		/* [K] its silo is gone: nothing new is charged */
+	struct account *parent;	   /* [const] NULL at the root; a counted reference */
+	uint32_t refs;		   /* [K] */
+	uint32_t silo;		   /* [const] id, for reports */
+	bool closed;		   /* [K] its silo is gone: nothing new is charged */
 	uint64_t usage[RES_KINDS]; /* [K] */
 	uint64_t peak[RES_KINDS];
 	uint64_t limit[RES_KINDS]; /* UINT64_MAX: none */
 	uint64_t refused[RES_KINDS];
-	uint64_t reserved; /* of RES_MEMORY */
+	uint64_t reserved;    /* of RES_MEMORY */
 	struct list pressure; /* watches for EVENT_PRESSURE, struct watch.source_node */
 };
 
@@ -30,7 +30,7 @@ extern struct account root_account;
 /* 0, or -ENOMEM (RES_MEMORY) / -EDQUOT (others), counted in `refused` where it failed. */
 must_check int account_charge(struct account *a, enum resource r, uint64_t n);
 void account_uncharge(struct account *a, enum resource r, uint64_t n);
-must_check int account_reserve(struct account *a, uint64_t bytes); /* -EDQUOT */
+must_check int account_reserve(struct account *a, uint64_t bytes);     /* -EDQUOT */
 struct account *account_create(struct account *parent, uint32_t silo); /* NULL: no memory */
 static inline void account_get(struct account *a)
 {

@@ -16,7 +16,7 @@ struct mapping; /* aspace_private.h */
 
 struct aspace {
 	struct object object;
-	struct arch_aspace arch; /* page table root, CPU mask, ASID */
+	struct arch_aspace arch;   /* page table root, CPU mask, ASID */
 	struct mapping **mappings; /* [K] sorted by address, not overlapping */
 	uint32_t mapping_count, mapping_room;
 	uint32_t last_hit;    /* [K] index of the mapping found last; may be out of date */
@@ -36,8 +36,8 @@ void aspace_unmap_range(struct aspace *as, uint64_t addr, uint64_t len);
 
 /* Serve a page fault of `t` at `addr`. 0: retry the instruction; K_RESTART: `t` is parked at the
  * pager; else -EFAULT with *reason (enum fault_reason). */
-must_check int64_t aspace_fault(struct aspace *as, struct thread *t, uint64_t addr,
-				uint32_t access, enum fault_reason *reason);
+must_check int64_t aspace_fault(struct aspace *as, struct thread *t, uint64_t addr, uint32_t access,
+				enum fault_reason *reason);
 
 /* Copy between the kernel and the calling thread's memory. 0, -EFAULT, or K_RESTART with the
  * thread parked at a pager: the caller must not have changed anything yet. */

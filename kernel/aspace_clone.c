@@ -128,7 +128,8 @@ static int64_t group_next(struct work *w, struct aspace *to, struct aspace *as, 
 	if (!*more)
 		return 0;
 	m = as->mappings[i];
-	/* A mapping that reaches below the cursor was made by joining since: what is below is done. */
+	/* A mapping that reaches below the cursor was made by joining since: what is below is done.
+	 */
 	if (m->start < w->next && w->next) {
 		w->next = m->end;
 		return 0;

@@ -14,8 +14,8 @@ struct mapping {
 	struct aspace *aspace;
 	uint32_t prot;	  /* PROT_* */
 	uint32_t inherit; /* 0 (copy), MAP_SHARE, MAP_DROP */
-	/* Page table entries at and above may permit more than `prot` does: the progress of a sliced
-	 * unmap or protect. `end`: none. */
+	/* Page table entries at and above may permit more than `prot` does: the progress of a
+	 * sliced unmap or protect. `end`: none. */
 	uint64_t stale;
 	bool gone; /* being unmapped: faults fail, the addresses stay taken until it is done */
 	struct list vmo_node;
@@ -44,7 +44,8 @@ void mappings_array_free(struct aspace *as);
 
 /* ---- mapping.c: one mapping ---- */
 
-/* A mapping of v (one more reference), a child of `parent`; not in the array yet. NULL: no memory. */
+/* A mapping of v (one more reference), a child of `parent`; not in the array yet. NULL: no memory.
+ */
 struct mapping *mapping_new(struct aspace *as, struct vmo *v, struct cap *parent, uint32_t rights);
 void mapping_release(struct mapping *m); /* leave VMO and derivation tree; page tables are clear */
 void mapping_free(struct mapping *m);

@@ -130,7 +130,8 @@ int64_t aspace_copy(struct aspace *dst, uint64_t daddr, struct aspace *src, uint
 	uint64_t done = 0;
 
 	while (done < len) {
-		uint64_t n = least(len - done, least(page_rest(daddr + done), page_rest(saddr + done)));
+		uint64_t n =
+			least(len - done, least(page_rest(daddr + done), page_rest(saddr + done)));
 		/* Writing may give the target its own copy of a page that both share; the source's
 		 * address is looked up after that. */
 		char *to = byte_at(dst, daddr + done, PROT_W);

@@ -18,8 +18,8 @@
 #include "bitmap.h"
 
 struct range {
-	paddr_t base;  /* of the first frame that can be given out */
-	uint64_t len;  /* bytes */
+	paddr_t base; /* of the first frame that can be given out */
+	uint64_t len; /* bytes */
 	struct frame *frames;
 	uint64_t *map; /* a bit for each free frame */
 };

@@ -22,7 +22,7 @@ static unsigned height_of(uint64_t page)
 /* Free nodes on the way to `page` that hold nothing. */
 static void prune(struct index *ix, uint64_t page)
 {
-	struct index_node *path[INDEX_HEIGHT + 1];
+	struct index_node *path[INDEX_HEIGHT + 1] = {NULL};
 	struct index_node *n = ix->root;
 	unsigned h = ix->height, low = h + 1;
 

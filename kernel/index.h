@@ -39,7 +39,8 @@ static inline struct index_node *index_leaf(const struct index *ix, uint64_t pag
 	if (page >> (ix->height * INDEX_BITS))
 		return NULL;
 	for (unsigned h = ix->height; h > 1 && n; h--)
-		n = (struct index_node *)n->slot[page >> ((h - 1) * INDEX_BITS) & (INDEX_SLOTS - 1)];
+		n = (struct index_node *)
+			    n->slot[page >> ((h - 1) * INDEX_BITS) & (INDEX_SLOTS - 1)];
 	return n;
 }
 

@@ -22,7 +22,7 @@
 
 struct slab {
 	struct list node;
-	uint16_t free;	/* index of the first free object, or NO_OBJECT */
+	uint16_t free; /* index of the first free object, or NO_OBJECT */
 	uint16_t used;
 	uint16_t class;
 	uint16_t reserved;
@@ -32,7 +32,7 @@ struct slab {
 _Static_assert(sizeof(struct slab) % 16 == 0, "objects are aligned to 16 bytes");
 
 /* Chosen so that objects and their account pointers fill a slab with little left over. */
-static const uint16_t class_size[CLASSES] = {64,  96,  144, 192, 256,  304, 384,
+static const uint16_t class_size[CLASSES] = {64,  96,  144, 192,  256,	304,	  384,
 					     560, 752, 992, 1328, 1600, CLASS_MAX};
 
 static struct list partial[CLASSES]; /* slabs with a free object, the emptiest at the end */
@@ -77,7 +77,7 @@ static struct slab *slab_make(unsigned class)
 	if (!pa)
 		return NULL;
 	s = phys_to_virt(pa);
-	s->class = (uint16_t)class;
+	s->class = (uint16_t) class;
 	for (unsigned i = 0; i < per_slab(class); i++)
 		*slab_object(s, i) = (uint16_t)(i + 1 < per_slab(class) ? i + 1 : NO_OBJECT);
 	list_add_head(&partial[class], &s->node);

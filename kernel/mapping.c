@@ -10,7 +10,7 @@
  */
 #include "aspace_private.h"
 
-#define ARRAY_MIN 8u
+#define ARRAY_MIN  8u
 #define ARRAY_KMEM (PAGE_SIZE / sizeof(struct mapping *)) /* larger arrays are runs of frames */
 
 /* ---- the array ------------------------------------------------------------- */
@@ -297,7 +297,7 @@ static void mapping_each(struct mapping *m, uint64_t base, uint64_t mask,
 
 void vmo_unmap_pages(struct vmo *v, uint64_t base, uint64_t mask)
 {
-	list_for_each(m, &v->mappings, struct mapping, vmo_node)
+	list_for_each (m, &v->mappings, struct mapping, vmo_node)
 		mapping_each(m, base, mask, entry_clear);
 }
 
@@ -312,7 +312,7 @@ static bool entry_write_protect(struct aspace *as, uint64_t va)
 
 void vmo_protect_pages(struct vmo *v, uint64_t base, uint64_t mask)
 {
-	list_for_each(m, &v->mappings, struct mapping, vmo_node)
+	list_for_each (m, &v->mappings, struct mapping, vmo_node)
 		if (m->prot & PROT_W || m->stale != m->end)
 			mapping_each(m, base, mask, entry_write_protect);
 }

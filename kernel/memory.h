@@ -18,8 +18,9 @@ struct frame {
 };
 #define FRAME_KERNEL (1u << 0) /* page tables, slabs, pinned pages */
 #define FRAME_FIXED  (1u << 1) /* never returned: image, archive, registers */
-#define FRAME_PLACED (1u << 2) /* of a WIRED or CONTIGUOUS VMO: its address is known outside, so it
-				* is never shared copy-on-write: a clone gets a copy at once */
+#define FRAME_PLACED                                                                               \
+	(1u << 2) /* of a WIRED or CONTIGUOUS VMO: its address is known outside, so it             \
+		   * is never shared copy-on-write: a clone gets a copy at once */
 
 /* Called once at boot with usable ranges, image and modules excluded. */
 void frame_init(const struct phys_range *usable, unsigned n);

@@ -48,7 +48,7 @@ static void wait_end(struct thread *t, int error)
 
 void pager_wake(struct vmo *v, uint64_t first, uint64_t end, int error)
 {
-	list_for_each_safe(t, &v->pager->waiting, struct thread, node)
+	list_for_each_safe (t, &v->pager->waiting, struct thread, node)
 		if (t->pager_page >= first && t->pager_page < end)
 			wait_end(t, error);
 }
@@ -105,8 +105,7 @@ int64_t pager_wait(struct vmo *v, uint64_t page, uint32_t access, struct thread 
 	return K_RESTART;
 }
 
-int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout,
-	       uint64_t server)
+int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout, uint64_t server)
 {
 	struct account *a = v->object.account;
 	struct pager *p = kmem_alloc(a, sizeof(*p));
@@ -243,7 +242,7 @@ int64_t sys_pager_next(struct thread *cur, handle_t vmo, uaddr_t requests, uint3
 	err = copy_out(cur, requests, r, count * sizeof(r[0]));
 	if (err)
 		return err;
-	list_for_each(t, &p->waiting, struct thread, node)
+	list_for_each (t, &p->waiting, struct thread, node)
 		if (batch_has(r, count, t->pager_page << PAGE_SHIFT))
 			t->pager_taken = true;
 	return count;

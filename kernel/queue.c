@@ -39,14 +39,15 @@ static struct signal *signal_of(struct object *o)
 /* A level-triggered signal stays ready while its condition holds. */
 static bool still_holds(const struct watch *w)
 {
-	return w->kind == EVENT_SIGNAL && !(w->flags & WATCH_EDGE) &&
+	return w->kind == EVENT_SIGNAL && !(w->flags & (WATCH_EDGE | WATCH_ONESHOT)) &&
 	       (signal_of(w->source)->word & w->arg);
 }
 
 /* It was ready, but its level has gone since: nothing to say. */
 static bool went_stale(struct watch *w)
 {
-	if (w->kind != EVENT_SIGNAL || (w->flags & WATCH_EDGE) || still_holds(w))
+	if (w->kind != EVENT_SIGNAL || (w->flags & WATCH_EDGE) ||
+	    (signal_of(w->source)->word & w->arg))
 		return false;
 	list_del(&w->ready_node);
 	w->count = 0;

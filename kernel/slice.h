@@ -21,8 +21,8 @@ struct slice {
 #define COST_FRAME_NEW	800 /* allocate and zero */
 #define COST_FRAME_COPY 1400
 #define COST_FRAME_FREE 70
-#define COST_ENTRY	40 /* change an index entry */
-#define COST_PTE	60 /* change a page table entry */
+#define COST_ENTRY	40  /* change an index entry */
+#define COST_PTE	60  /* change a page table entry */
 #define COST_MAPPING	250 /* make, free or change a mapping */
 
 /* False: the slice is used up; stop before doing this. */

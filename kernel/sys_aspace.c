@@ -31,8 +31,8 @@ static int aspace_range(struct thread *cur, handle_t h, uint64_t addr, uint64_t 
 static int64_t handle_give(struct thread *cur, struct aspace *as)
 {
 	handle_t h;
-	int err = handle_install(&cur->process->table, &as->object, RIGHTS_ALL & ~RIGHT_WX, NULL,
-				 &h);
+	int err =
+		handle_install(&cur->process->table, &as->object, RIGHTS_ALL & ~RIGHT_WX, NULL, &h);
 
 	object_put(&as->object);
 	return err ? err : (int64_t)h;

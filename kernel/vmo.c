@@ -208,8 +208,7 @@ static bool vmo_free_slice(struct vmo *v, struct slice *s)
 {
 	uint64_t next = 0, dropped = 0;
 
-	if (v->linear ? !linear_free(v, s)
-		      : !vmo_drop(v, 0, UINT64_MAX, false, s, &next, &dropped))
+	if (v->linear ? !linear_free(v, s) : !vmo_drop(v, 0, UINT64_MAX, false, s, &next, &dropped))
 		return false;
 	assert(v->linear || !v->index.root);
 	list_del(&v->dying);

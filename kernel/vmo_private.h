@@ -20,13 +20,13 @@ struct pager {
 
 struct vmo {
 	struct object object;
-	uint8_t kind; /* [const] enum vmo_kind */
-	bool linear;  /* [const] frames lie at `base`, there is no index */
+	uint8_t kind;		   /* [const] enum vmo_kind */
+	bool linear;		   /* [const] frames lie at `base`, there is no index */
 	bool registers, read_only; /* [const] */
-	bool owned;	     /* [const] linear: frames are counted and go back to the pool */
-	uint64_t pages;	     /* size */
-	uint64_t committed;  /* resident pages */
-	paddr_t base;	     /* linear: of page 0 */
+	bool owned;		   /* [const] linear: frames are counted and go back to the pool */
+	uint64_t pages;		   /* size */
+	uint64_t committed;	   /* resident pages */
+	paddr_t base;		   /* linear: of page 0 */
 	struct index index;
 	struct list mappings; /* mapping.vmo_node */
 	uint32_t mapping_count;
@@ -87,7 +87,7 @@ must_check int64_t vmo_clone(struct vmo *src, uint64_t first, struct vmo *dst, s
 bool vmo_clonable(const struct vmo *v);
 must_check int64_t vmo_resize(struct vmo *v, uint64_t pages, struct slice *s);
 void vmo_clean(struct vmo *v, uint64_t first, uint64_t end); /* not dirty, write-protected */
-bool vmo_cleanup(struct slice *s); /* dying VMOs; true: there are more */
+bool vmo_cleanup(struct slice *s);			     /* dying VMOs; true: there are more */
 
 /* mapping.c: page tables of all address spaces that map pages of the 64 at `base`. Flushed. */
 void vmo_unmap_pages(struct vmo *v, uint64_t base, uint64_t mask);

@@ -11,7 +11,7 @@ static struct list saved = {&saved, &saved};
 
 static struct work *find(const struct thread *t)
 {
-	list_for_each(w, &saved, struct work, node)
+	list_for_each (w, &saved, struct work, node)
 		if (w->thread == t)
 			return w;
 	return NULL;
@@ -99,7 +99,7 @@ void memory_call_drop(struct thread *t)
 
 bool work_reap_one(void)
 {
-	list_for_each(w, &saved, struct work, node)
+	list_for_each (w, &saved, struct work, node)
 		if (w->thread->run == THREAD_DEAD) {
 			record_drop(w);
 			return true;

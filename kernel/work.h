@@ -30,8 +30,8 @@ struct work {
 	enum work_call call;
 	uint64_t args[4];
 	uint64_t next, count, key[2]; /* the call's own cursors, 0 at first */
-	struct object *made, *part;  /* references that the record holds */
-	struct work *saved;	     /* the record behind a working copy */
+	struct object *made, *part;   /* references that the record holds */
+	struct work *saved;	      /* the record behind a working copy */
 };
 
 /* Fill *w: fresh, or as work_suspend left it. Args beyond the call's own are 0. */

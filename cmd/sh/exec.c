@@ -57,27 +57,23 @@ static int command_run(struct parse_command *c)
 int sh_run(const char *text)
 {
 	static struct parse_command c;
-	bool skip = false;
 	struct parse p;
 	int r;
 
 	parse_begin(&p, text);
-	while (!sh_quit && (r = parse_next(&p, &c, sh_status)) > 0) {
-		if (c.join == PARSE_ALWAYS)
-			skip = false;
-		else if (c.join == PARSE_AND ? sh_status != 0 : sh_status == 0)
-			skip = true;
-		else
-			skip = false;
-		if (skip)
+	while (!sh_quit && (r = parse_next(&p, &c, sh_status))) {
+		if (r < 0) {
+			/* The rest of this line means nothing; the next one may. */
+			complain("%s", p.error);
+			sh_status = STATUS_USAGE;
+			parse_begin(&p, p.at + strcspn(p.at, "\n"));
+			continue;
+		}
+		if (c.join == PARSE_AND ? sh_status != 0 : c.join == PARSE_OR && sh_status == 0)
 			continue;
 		sh_status = command_run(&c);
 		if (interrupted())
 			break;
-	}
-	if (!sh_quit && r < 0) {
-		complain("%s", p.error);
-		sh_status = STATUS_USAGE;
 	}
 	return sh_status;
 }

@@ -7,3 +7,5 @@ HOSTLIBS += 9p
 	text.c tree.c tree_file.c log.c \
 	client.c conn.c path.c file.c bywalk.c \
 	stream.c stream_link.c)
+
+include tests/unit/9p.mk tests/fuzz/9p.mk

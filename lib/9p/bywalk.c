@@ -15,7 +15,7 @@ struct walker {
 	struct p9_conn *conn;
 	const struct p9_tmsg *t; /* the Tresolve that is asked for */
 	uint32_t fid;
-	bool made; /* fid exists on the server */
+	bool made;   /* fid exists on the server */
 	uint32_t at; /* bytes of the path that fid stands for */
 	struct p9_qid qid;
 	uint64_t deadline;
@@ -95,7 +95,7 @@ static int group_walk(struct walker *w, const struct p9_str *names, const uint32
 	for (i = 0; i < r.walk.count && !(r.walk.qids[i].type & P9_QTSYMLINK); i++)
 		;
 	if (i + 1 < count && r.walk.count == count)
-		return -EPROTO; /* it went through a link */
+		return -EPROTO;			 /* it went through a link */
 	if (i < r.walk.count && i + 1 < count) { /* a link on the way: walk to it alone */
 		err = walk(w, names, i + 1, &r);
 		if (err || r.walk.count != i + 1)

@@ -37,8 +37,8 @@ struct p9_rpc {
 	uint32_t in_len;
 	void *out; /* where a payload of the reply goes; NULL: none is expected */
 	uint32_t out_max;
-	uint32_t out_len; /* out */
-	uint32_t handle;  /* out: came beside the reply; 0: none. The caller's now */
+	uint32_t out_len;  /* out */
+	uint32_t handle;   /* out: came beside the reply; 0: none. The caller's now */
 	uint64_t deadline; /* in the clock of p9_client.now; UINT64_MAX: none */
 };
 

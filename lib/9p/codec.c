@@ -81,7 +81,7 @@ static bool take_compound(struct p9_reader *in, const struct p9_field *f, void *
 }
 
 static INLINE bool take_field(struct p9_reader *in, const struct p9_field *f, void *m,
-		       enum p9_dialect dialect, uint32_t outside)
+			      enum p9_dialect dialect, uint32_t outside)
 {
 	void *at = (uint8_t *)m + f->at;
 	struct p9_reader copy;
@@ -103,9 +103,7 @@ static INLINE bool take_field(struct p9_reader *in, const struct p9_field *f, vo
 			return true;
 		}
 		return p9_take(in, at, 4);
-	case P9_F_U32_OPT:
-		*(uint32_t *)at = 0;
-		return in->p == in->end || p9_take(in, at, 4);
+	case P9_F_U32_OPT: *(uint32_t *)at = 0; return in->p == in->end || p9_take(in, at, 4);
 	case P9_F_NAMES:
 	case P9_F_QIDS:
 	case P9_F_DATA:
@@ -118,7 +116,7 @@ static INLINE bool take_field(struct p9_reader *in, const struct p9_field *f, vo
 }
 
 static INLINE int decode_fields(const struct p9_layout *layout, void *m, enum p9_dialect dialect,
-			 const void *frame, size_t len, uint32_t outside)
+				const void *frame, size_t len, uint32_t outside)
 {
 	struct p9_reader in = {(const uint8_t *)frame + P9_HEAD, (const uint8_t *)frame + len};
 	const struct p9_field *f = layout->fields, *end = f + layout->count;
@@ -158,8 +156,8 @@ static const struct p9_layout *layout_find(uint8_t type, bool request, enum p9_d
 _Static_assert(offsetof(struct p9_tmsg, type) == 0 && offsetof(struct p9_rmsg, type) == 0, "head");
 _Static_assert(offsetof(struct p9_tmsg, tag) == offsetof(struct p9_rmsg, tag), "head");
 
-static INLINE int decode(void *m, bool request, enum p9_dialect dialect, const void *frame, size_t len,
-		  uint32_t outside)
+static INLINE int decode(void *m, bool request, enum p9_dialect dialect, const void *frame,
+			 size_t len, uint32_t outside)
 {
 	const struct p9_layout *layout;
 	uint32_t size;
@@ -253,7 +251,7 @@ static bool give_compound(struct p9_writer *out, const struct p9_field *f, const
 }
 
 static INLINE bool give_field(struct p9_writer *out, const struct p9_field *f, const void *m,
-		       enum p9_dialect dialect)
+			      enum p9_dialect dialect)
 {
 	const void *at = (const uint8_t *)m + f->at;
 	struct p9_writer copy;
@@ -282,8 +280,8 @@ static INLINE bool give_field(struct p9_writer *out, const struct p9_field *f, c
 	return ok;
 }
 
-static INLINE int encode(const void *m, uint8_t type, uint16_t tag, bool request, enum p9_dialect dialect,
-		  void *frame, size_t cap)
+static INLINE int encode(const void *m, uint8_t type, uint16_t tag, bool request,
+			 enum p9_dialect dialect, void *frame, size_t cap)
 {
 	struct p9_writer out = {(uint8_t *)frame + P9_HEAD, (uint8_t *)frame + cap, 0};
 	const struct p9_layout *layout = layout_find(type, request, dialect);

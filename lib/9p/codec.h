@@ -27,7 +27,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the codec copies fields as they lie");
 
-#define P9_HEAD	     7u	   /* size[4] type[1] tag[2] */
+#define P9_HEAD	     7u /* size[4] type[1] tag[2] */
 #define P9_NOTAG     0xffffu
 #define P9_NOFID     0xffffffffu
 #define P9_NOUNAME   0xffffffffu
@@ -438,7 +438,7 @@ struct p9_rmsg {
 		struct {
 			struct p9_qid qid;
 			uint32_t iounit;
-		} open; /* Rlopen Rlcreate Ropen Rcreate */
+		} open;		     /* Rlopen Rlcreate Ropen Rcreate */
 		struct p9_data data; /* Rread Rreaddir */
 		struct {
 			uint32_t count;

@@ -319,8 +319,8 @@ int p9_client_mount(struct p9_client *c, const char *prefix, struct p9_link *lin
 	return mount_add(c, link, prefix, len);
 }
 
-int p9_mount_connect(struct p9_client *c, struct p9_conn *from, uint32_t handle,
-		     const char *prefix, uint32_t len, uint64_t deadline)
+int p9_mount_connect(struct p9_client *c, struct p9_conn *from, uint32_t handle, const char *prefix,
+		     uint32_t len, uint64_t deadline)
 {
 	struct p9_tmsg t = {.type = P9_TCONNECT, .tag = CALL_TAG};
 	struct p9_rpc rpc = {.deadline = deadline};

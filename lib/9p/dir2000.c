@@ -16,10 +16,10 @@
 #include "9p/legacy.h"
 
 struct p9_dir_state {
-	uint64_t pos;	   /* the offset that the client must give next */
-	uint64_t cookie;   /* op readdir goes on here */
-	uint32_t len, at;  /* the listing, and where we are in it */
-	uint32_t fill;	   /* bytes in out */
+	uint64_t pos;	  /* the offset that the client must give next */
+	uint64_t cookie;  /* op readdir goes on here */
+	uint32_t len, at; /* the listing, and where we are in it */
+	uint32_t fill;	  /* bytes in out */
 	struct p9_attr attr;
 	struct p9_dirent ent; /* its name lies in list */
 	uint8_t list[P9_DIR_SIZE];
@@ -73,8 +73,8 @@ static int entry_attr(struct p9_request *req, int status)
 {
 	if (status)
 		return status;
-	return p9_op_status(req, p9_getattr_start(req, req->walk, P9_GETATTR_BASIC,
-						  &req->fid->dir->attr));
+	return p9_op_status(
+		req, p9_getattr_start(req, req->walk, P9_GETATTR_BASIC, &req->fid->dir->attr));
 }
 
 /* Append the stat of the entry in hand, if it is still there. False: it does not fit. */

@@ -132,7 +132,7 @@ static void fids_lost(struct p9_file *f, struct p9_file *f2, int err, uint32_t g
 
 /* One try. *lost: a fid is gone, and whether the message was done is not known if -ERESTART. */
 static inline int file_try(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struct p9_tmsg *t,
-		    struct p9_rmsg *r, struct p9_rpc *rpc, bool *lost)
+			   struct p9_rmsg *r, struct p9_rpc *rpc, bool *lost)
 {
 	uint32_t generation;
 	int err = file_fresh(f, rpc->deadline);

@@ -29,8 +29,7 @@ int p9_open_permit(struct p9_request *req, uint32_t oflags)
 
 	if ((oflags & P9_O_ACCMODE) == P9_O_ACCMODE)
 		return -EINVAL;
-	return p9_rights_check(req,
-			       (reads(oflags) ? RIGHT_READ : 0) | (change ? RIGHT_WRITE : 0),
+	return p9_rights_check(req, (reads(oflags) ? RIGHT_READ : 0) | (change ? RIGHT_WRITE : 0),
 			       (reads(oflags) ? PLEDGE_RPATH : 0) | (change ? PLEDGE_WPATH : 0));
 }
 

@@ -79,8 +79,8 @@ static int open_done(struct p9_request *req, int status)
 
 	if (status)
 		return status;
-	status = p9_mode_to_oflags(
-		req->t.type == P9_TOPEN ? req->t.open.mode : req->t.create.mode, &oflags);
+	status = p9_mode_to_oflags(req->t.type == P9_TOPEN ? req->t.open.mode : req->t.create.mode,
+				   &oflags);
 	if (status)
 		return status;
 	p9_open_mark(req->fid, oflags);
@@ -243,8 +243,8 @@ static int stat_done(struct p9_request *req, int status)
 
 int p9_run_stat2000(struct p9_request *req)
 {
-	return p9_op_then(
-		req, p9_getattr_start(req, req->fid, P9_GETATTR_BASIC, &req->r.getattr), stat_done);
+	return p9_op_then(req, p9_getattr_start(req, req->fid, P9_GETATTR_BASIC, &req->r.getattr),
+			  stat_done);
 }
 
 /* ---- wstat ------------------------------------------------------------------------------- */
@@ -279,8 +279,7 @@ static int wstat_rename(struct p9_request *req, int status)
 	const struct p9_str name = req->t.wstat.name, old = fid_name(req->fid);
 	int err;
 
-	if (status || !name.len ||
-	    (name.len == old.len && !memcmp(name.ptr, old.ptr, name.len)))
+	if (status || !name.len || (name.len == old.len && !memcmp(name.ptr, old.ptr, name.len)))
 		return status;
 	err = p9_name_check(name);
 	if (!err)
@@ -294,8 +293,7 @@ static int wstat_rename(struct p9_request *req, int status)
 	req->walk = p9_fid_clone(req->fid, true, &err);
 	if (!req->walk)
 		return err;
-	return p9_op_then(req,
-			  req->session->server->ops->walk1(req, req->walk, p9_str_from("..")),
+	return p9_op_then(req, req->session->server->ops->walk1(req, req->walk, p9_str_from("..")),
 			  wstat_parent);
 }
 

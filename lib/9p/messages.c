@@ -37,11 +37,11 @@ _Static_assert(sizeof(struct p9_tmsg) < 65536 && sizeof(struct p9_rmsg) < 65536,
 		__VA_ARGS__                                                                        \
 	}
 #define COUNT(...) (sizeof(LIST(__VA_ARGS__)) / sizeof(struct p9_field))
-#define REQUEST(type, text, in, views, ...)                                                              \
+#define REQUEST(type, text, in, views, ...)                                                        \
 	[P9_T##type] = {"T" #text, LIST(__VA_ARGS__), COUNT(__VA_ARGS__), {0, in}, views}
-#define REPLY(type, text, in, views, ...)                                                                \
+#define REPLY(type, text, in, views, ...)                                                          \
 	[P9_R##type] = {"R" #text, LIST(__VA_ARGS__), COUNT(__VA_ARGS__), {in, 0}, views}
-#define REPLY_EMPTY(type, text, in)	[P9_R##type] = {"R" #text, none, 0, {in, 0}, false}
+#define REPLY_EMPTY(type, text, in)   [P9_R##type] = {"R" #text, none, 0, {in, 0}, false}
 #define REQUEST_EMPTY(type, text, in) [P9_T##type] = {"T" #text, none, 0, {0, in}, false}
 
 static const struct p9_field none[1];
@@ -85,7 +85,8 @@ const struct p9_layout p9_layouts[256] = {
 	      R(U32, statfs.namelen)),
 	REQUEST(LOPEN, lopen, P9_IN_L, false, FID, T(U32, lopen.flags)),
 	REPLY(LOPEN, lopen, P9_IN_L, false, R(QID, open.qid), R(U32, open.iounit)),
-	REQUEST(LCREATE, lcreate, P9_IN_L, true, FID, T(STR, lcreate.name), TN(U32S, 3, lcreate.flags)),
+	REQUEST(LCREATE, lcreate, P9_IN_L, true, FID, T(STR, lcreate.name),
+		TN(U32S, 3, lcreate.flags)),
 	REPLY(LCREATE, lcreate, P9_IN_L, false, R(QID, open.qid), R(U32, open.iounit)),
 	REQUEST(SYMLINK, symlink, P9_IN_L, true, FID, T(STR, symlink.name), T(STR, symlink.target),
 		T(U32, symlink.gid)),
@@ -101,10 +102,11 @@ const struct p9_layout p9_layouts[256] = {
 	REQUEST(SETATTR, setattr, P9_IN_L, false, FID, TN(U32S, 4, setattr.valid),
 		TN(U64S, 5, setattr.size)),
 	REPLY_EMPTY(SETATTR, setattr, P9_IN_L),
-	REQUEST(XATTRWALK, xattrwalk, P9_IN_L, true, FID, T(U32, xattrwalk.newfid), T(STR, xattrwalk.name)),
+	REQUEST(XATTRWALK, xattrwalk, P9_IN_L, true, FID, T(U32, xattrwalk.newfid),
+		T(STR, xattrwalk.name)),
 	REPLY(XATTRWALK, xattrwalk, P9_IN_L, false, R(U64, xattrwalk.size)),
-	REQUEST(XATTRCREATE, xattrcreate, P9_IN_L, true, FID, T(STR, xattrcreate.name), T(U64, xattrcreate.size),
-		T(U32, xattrcreate.flags)),
+	REQUEST(XATTRCREATE, xattrcreate, P9_IN_L, true, FID, T(STR, xattrcreate.name),
+		T(U64, xattrcreate.size), T(U32, xattrcreate.flags)),
 	REPLY_EMPTY(XATTRCREATE, xattrcreate, P9_IN_L),
 	REQUEST(READDIR, readdir, P9_IN_L, false, FID, T(U64, read.offset), T(U32, read.count)),
 	REPLY(READDIR, readdir, P9_IN_L, true, R(DATA, data)),
@@ -121,17 +123,21 @@ const struct p9_layout p9_layouts[256] = {
 	REPLY_EMPTY(LINK, link, P9_IN_L),
 	REQUEST(MKDIR, mkdir, P9_IN_L, true, FID, T(STR, mkdir.name), TN(U32S, 2, mkdir.mode)),
 	REPLY(MKDIR, mkdir, P9_IN_L, false, R(QID, qid.qid)),
-	REQUEST(RENAMEAT, renameat, P9_IN_L, true, FID, T(STR, renameat.oldname), T(U32, renameat.newdir),
-		T(STR, renameat.newname)),
+	REQUEST(RENAMEAT, renameat, P9_IN_L, true, FID, T(STR, renameat.oldname),
+		T(U32, renameat.newdir), T(STR, renameat.newname)),
 	REPLY_EMPTY(RENAMEAT, renameat, P9_IN_L),
-	REQUEST(UNLINKAT, unlinkat, P9_IN_L, true, FID, T(STR, unlinkat.name), T(U32, unlinkat.flags)),
+	REQUEST(UNLINKAT, unlinkat, P9_IN_L, true, FID, T(STR, unlinkat.name),
+		T(U32, unlinkat.flags)),
 	REPLY_EMPTY(UNLINKAT, unlinkat, P9_IN_L),
 
-	REQUEST(GETHANDLE, gethandle, P9_IN_LOCAL, false, FID, T(U32, gethandle.kind), T(U64, gethandle.arg)),
-	REPLY(GETHANDLE, gethandle, P9_IN_LOCAL, false, R(U32, gethandle.kind), R(U64, gethandle.value)),
+	REQUEST(GETHANDLE, gethandle, P9_IN_LOCAL, false, FID, T(U32, gethandle.kind),
+		T(U64, gethandle.arg)),
+	REPLY(GETHANDLE, gethandle, P9_IN_LOCAL, false, R(U32, gethandle.kind),
+	      R(U64, gethandle.value)),
 	REQUEST_EMPTY(CONNECT, connect, P9_IN_LOCAL),
 	REPLY_EMPTY(CONNECT, connect, P9_IN_LOCAL),
-	REQUEST(RESOLVE, resolve, P9_IN_LOCAL, true, FID, TN(U32S, 3, resolve.newfid), T(STR, resolve.path)),
+	REQUEST(RESOLVE, resolve, P9_IN_LOCAL, true, FID, TN(U32S, 3, resolve.newfid),
+		T(STR, resolve.path)),
 	REPLY(RESOLVE, resolve, P9_IN_LOCAL, true, RN(U32S, 2, resolve.kind), R(ATTR, resolve.attr),
 	      R(STR, resolve.target)),
 };

@@ -23,8 +23,8 @@ int p9_getattr_start(struct p9_request *req, struct p9_fid *fid, uint64_t mask,
 
 int p9_run_getattr(struct p9_request *req)
 {
-	return p9_op_status(req, p9_getattr_start(req, req->fid, req->t.getattr.mask,
-						  &req->r.getattr));
+	return p9_op_status(req,
+			    p9_getattr_start(req, req->fid, req->t.getattr.mask, &req->r.getattr));
 }
 
 int p9_run_setattr(struct p9_request *req)
@@ -105,9 +105,8 @@ int p9_run_symlink(struct p9_request *req)
 	if (!ops->symlink)
 		return p9_op_absent(req);
 	return p9_op_status(req,
-			    ops->symlink(req, req->fid, req->t.symlink.name,
-					 req->t.symlink.target, req->t.symlink.gid,
-					 &req->r.qid.qid));
+			    ops->symlink(req, req->fid, req->t.symlink.name, req->t.symlink.target,
+					 req->t.symlink.gid, &req->r.qid.qid));
 }
 
 int p9_run_mknod(struct p9_request *req)

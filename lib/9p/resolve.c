@@ -155,8 +155,7 @@ int p9_run_resolve(struct p9_request *req)
 	uint32_t flags = req->t.resolve.flags;
 	int err;
 
-	if (flags & ~P9_RESOLVE_FLAGS ||
-	    (flags & P9_RESOLVE_OPEN && flags & P9_RESOLVE_STAT) ||
+	if (flags & ~P9_RESOLVE_FLAGS || (flags & P9_RESOLVE_OPEN && flags & P9_RESOLVE_STAT) ||
 	    (flags & P9_RESOLVE_STAT && req->t.resolve.newfid != P9_NOFID))
 		return -EINVAL;
 	if (req->t.resolve.path.len > P9_PATH_MAX)

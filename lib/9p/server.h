@@ -169,13 +169,13 @@ struct p9_transport {
 };
 
 struct p9_limits {
-	uint32_t msize;	      /* largest message on a stream, bytes; 0: 64 KiB + P9_IOHDR */
-	uint32_t io_max;      /* largest payload on a local session, bytes; 0: 1 MiB */
-	uint32_t fids;	      /* a session; 0: 1024. At the limit: -EMFILE */
-	uint32_t requests;    /* kept requests a session; 0: 64. At the limit: -EAGAIN */
-	uint32_t sessions;    /* of the server; 0: 4096. At the limit: -ENFILE */
-	uint32_t depth;	      /* components in one Tresolve; 0: 256. Beyond: -ENAMETOOLONG */
-	uint64_t first_id;    /* of sessions; 0: 1. A successor gives one above its predecessor's */
+	uint32_t msize;	   /* largest message on a stream, bytes; 0: 64 KiB + P9_IOHDR */
+	uint32_t io_max;   /* largest payload on a local session, bytes; 0: 1 MiB */
+	uint32_t fids;	   /* a session; 0: 1024. At the limit: -EMFILE */
+	uint32_t requests; /* kept requests a session; 0: 64. At the limit: -EAGAIN */
+	uint32_t sessions; /* of the server; 0: 4096. At the limit: -ENFILE */
+	uint32_t depth;	   /* components in one Tresolve; 0: 256. Beyond: -ENAMETOOLONG */
+	uint64_t first_id; /* of sessions; 0: 1. A successor gives one above its predecessor's */
 };
 
 /* s->id. The numbers are chosen by the engine and used as badges, so that a successor knows what
@@ -198,7 +198,7 @@ struct p9_session {
 	uint32_t rights; /* RIGHT_*: at most these, whatever a message's identity has */
 	enum p9_dialect dialect;
 	uint32_t msize;
-	uint32_t msize_max; /* what Tversion may agree on */
+	uint32_t msize_max;  /* what Tversion may agree on */
 	struct p9_fid *root; /* local: fid 0; else NULL */
 	bool dead;
 	/* engine's */
@@ -235,16 +235,16 @@ struct p9_request {
 	uint8_t *copy; /* room for the frame, once kept */
 	uint8_t *buffer;
 	uint32_t buffer_size;
-	uint32_t fill, room;	      /* of the directory buffer */
-	struct p9_setattr set;	      /* 9P2000: what a wstat comes to */
-	uint32_t at, index, level;    /* in a walk or path; level: below its start */
-	bool up;		      /* the step in hand is ".." */
-	struct p9_fid *walk;	      /* on its way, in no table yet */
-	struct p9_fid *climb;	      /* looks for the root above a ".." */
+	uint32_t fill, room;	   /* of the directory buffer */
+	struct p9_setattr set;	   /* 9P2000: what a wstat comes to */
+	uint32_t at, index, level; /* in a walk or path; level: below its start */
+	bool up;		   /* the step in hand is ".." */
+	struct p9_fid *walk;	   /* on its way, in no table yet */
+	struct p9_fid *climb;	   /* looks for the root above a ".." */
 	uint64_t climb_from;
-	struct p9_request *next;      /* of the session's kept ones; or free list */
-	struct p9_request **back;     /* what points to this one in that list */
-	struct p9_request *flushers;  /* Tflush requests that wait for this one */
+	struct p9_request *next;     /* of the session's kept ones; or free list */
+	struct p9_request **back;    /* what points to this one in that list */
+	struct p9_request *flushers; /* Tflush requests that wait for this one */
 	struct p9_request *next_flusher;
 	struct p9_request *flushed; /* what this Tflush waits for */
 };

@@ -19,10 +19,10 @@
 #include "9p/server.h"
 
 struct p9_stream_config {
-	uint32_t msize;	  /* at most this; 0: the server's limit */
-	uint32_t out_max; /* bytes; 0: 256 KiB */
-	uint32_t rights;  /* RIGHT_* of the session */
-	bool aname;	  /* Tattach walks to aname; else it is ignored */
+	uint32_t msize;		     /* at most this; 0: the server's limit */
+	uint32_t out_max;	     /* bytes; 0: 256 KiB */
+	uint32_t rights;	     /* RIGHT_* of the session */
+	bool aname;		     /* Tattach walks to aname; else it is ignored */
 	const struct identity *from; /* who this peer is for the ops; copied */
 };
 

@@ -20,8 +20,8 @@
 #include <stdarg.h>
 #include "9p/server.h"
 
-#define P9_TREE_WRITE_MAX 4096u /* bytes in one write to lines or commands */
-#define P9_TREE_WORDS_MAX 32    /* words in a command */
+#define P9_TREE_WRITE_MAX  4096u /* bytes in one write to lines or commands */
+#define P9_TREE_WORDS_MAX  32	 /* words in a command */
 #define P9_TREE_REASON_MAX 160
 
 /* The tables' first name, which client.h has for its own: where that is included, too, it means the
@@ -92,13 +92,13 @@ struct p9_entry {
 	/* What reading gives: at most one of these three. The text is made at open, again when it
 	 * is read from offset 0, and again behind a write (clone files). */
 	int (*text)(struct p9_call *call, struct p9_text *out);
-	struct p9_log *(*log)(struct p9_call *call); /* NULL: -ENOENT */
+	struct p9_log *(*log)(struct p9_call *call);			    /* NULL: -ENOENT */
 	int (*read)(struct p9_call *call, uint64_t offset, uint32_t count); /* as p9_ops.read */
 
 	/* What writing does: at most one of these three. A write of several lines ends at the first
 	 * that fails, with its error; those before it have been done. A command that keeps the
 	 * request ends it, too: the count that is answered says which lines are left. */
-	const struct p9_command *commands; /* ends with a NULL word */
+	const struct p9_command *commands;	       /* ends with a NULL word */
 	int (*line)(struct p9_call *call, char *line); /* without the newline */
 	int (*write)(struct p9_call *call, uint64_t offset, uint32_t count); /* as p9_ops.write */
 	bool append; /* of write: a write must never be repeated (lines and commands never are) */
@@ -106,9 +106,9 @@ struct p9_entry {
 	int (*flush)(struct p9_call *call);
 
 	/* Optional */
-	int (*attr)(struct p9_call *call, struct p9_attr *attr); /* refine: size, times */
+	int (*attr)(struct p9_call *call, struct p9_attr *attr);  /* refine: size, times */
 	int (*link)(struct p9_call *call, struct p9_str *target); /* P9_S_IFLNK */
-	int (*mount)(struct p9_call *call, uint32_t *handle); /* the file is a mount point */
+	int (*mount)(struct p9_call *call, uint32_t *handle);	  /* the file is a mount point */
 	int (*gethandle)(struct p9_call *call, enum p9_handle_kind kind, uint64_t arg,
 			 uint64_t *value, uint32_t *handle);
 };
@@ -116,7 +116,7 @@ struct p9_entry {
 struct p9_tree {
 	const struct p9_entry *root; /* a directory */
 	void *ctx;
-	uint64_t now_sec; /* time of all files: the server's start */
+	uint64_t now_sec;		 /* time of all files: the server's start */
 	char reason[P9_TREE_REASON_MAX]; /* why the last wrong command was wrong */
 	/* Optional: a command on object obj (0: none) was refused, and this is why. */
 	void (*complain)(void *ctx, uint32_t obj, const char *reason);
@@ -150,9 +150,9 @@ P9_MUST int p9_words_split(char *line, char **words, int max);
 struct p9_log {
 	char *ring;
 	uint32_t size;
-	bool from_start; /* an opener begins at the oldest that is kept, else at the end */
-	bool closed;	 /* at the end readers get end of file instead of waiting */
-	uint64_t head;	 /* bytes ever appended */
+	bool from_start;	  /* an opener begins at the oldest that is kept, else at the end */
+	bool closed;		  /* at the end readers get end of file instead of waiting */
+	uint64_t head;		  /* bytes ever appended */
 	uint64_t dropped_readers; /* how often a reader was told */
 	struct p9_log_wait *waiting;
 };

@@ -269,8 +269,7 @@ int p9_run_attach(struct p9_request *req)
 	struct p9_fid *fid;
 	int err;
 
-	if (req->t.attach.afid != P9_NOFID || req->t.fid == P9_NOFID ||
-	    p9_fid_find(s, req->t.fid))
+	if (req->t.attach.afid != P9_NOFID || req->t.fid == P9_NOFID || p9_fid_find(s, req->t.fid))
 		return -EINVAL;
 	req->at = req->index = req->level = 0;
 	if (s->root) {

@@ -80,6 +80,11 @@ static handle_t named(const struct bootstrap *block, const char *name)
 	return HANDLE_NONE;
 }
 
+static bool usable(const struct bootstrap *block)
+{
+	return block && block->magic == BOOTSTRAP_MAGIC && block->version == BOOTSTRAP_VERSION;
+}
+
 /* The first thing that runs in the process. argc: the initial stack. Returns the program's entry;
  * a spawner that broke the contract gets exit code 127. */
 uint64_t shim_init(uint64_t *argc)
@@ -88,7 +93,7 @@ uint64_t shim_init(uint64_t *argc)
 	uint64_t entry = auxv_value(argc, AT_ENTRY);
 	struct process_info info;
 
-	if (!block || block->magic != BOOTSTRAP_MAGIC || block->version != BOOTSTRAP_VERSION)
+	if (!usable(block))
 		sys_process_exit(127);
 	shim_state.process = named(block, "self");
 	shim_state.aspace = named(block, "aspace");

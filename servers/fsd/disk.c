@@ -17,6 +17,7 @@
 #include "servers/fsd/fsd.h"
 
 #define IO_NONE	    UINT32_MAX
+#define CAREFUL	    64u
 #define DEADLINE_MS 15000u /* the driver's, for one request */
 
 static uint32_t io_index(const struct fsd *f, const struct io *io)
@@ -144,14 +145,17 @@ void build_add(struct fsd *f, struct build *b, uint64_t sector, struct page *p, 
 	uint64_t offset = ((uint64_t)(p - f->page) << FSD_SHIFT) + at;
 
 	p->pending += (uint8_t)(len / SECTOR);
-	if (b->io && (b->next != sector || !io_append(f, b->io, offset, len)))
+	if (b->io && (b->next != sector || (f->careful && b->page != p) ||
+		      !io_append(f, b->io, offset, len)))
 		build_end(f, b);
 	if (!b->io) {
 		b->io = io_take(f, sector);
+		f->careful -= f->careful ? 1 : 0;
 		/* The geometry's checks leave room for a page in every request. */
 		if (!io_append(f, b->io, offset, len))
 			__builtin_trap();
 	}
+	b->page = p;
 	b->next = sector + len / SECTOR;
 }
 
@@ -164,17 +168,32 @@ void disk_kick(struct fsd *f)
 
 /* ---- completions ------------------------------------------------------------------------------- */
 
-static void page_arrived(struct fsd *f, struct page *p, uint32_t sectors, bool failed)
+static void page_arrived(struct fsd *f, struct page *p, uint32_t sectors, enum page_failure failed)
 {
-	p->failed |= failed;
+	if (failed > p->failed)
+		p->failed = (uint8_t)failed;
 	p->pending -= (uint8_t)sectors;
 	if (!p->pending)
 		page_done(f, p);
 }
 
+/* Is the request for one page only? */
+static bool io_alone(const struct io *io)
+{
+	const struct ring_segment *last = &io->seg[io->segs - 1];
+
+	return io->seg[0].offset >> FSD_SHIFT == (last->offset + last->len - 1) >> FSD_SHIFT;
+}
+
+/* Of a long request that failed the pages go, and those that are still wanted are tried one by one:
+ * one bad sector is not to cost its neighbours. */
 static void io_end(struct fsd *f, struct io *io, int status)
 {
+	enum page_failure failed = PAGE_GOOD;
+
 	if (status) {
+		failed = io_alone(io) || f->link == LINK_WRONG ? PAGE_BAD : PAGE_DOUBTFUL;
+		f->careful = CAREFUL;
 		f->count.io_errors++;
 		if (f->complaints++ < 100)
 			fsd_say("fsd: %s: reading %u sectors at %llu failed: %d", f->source,
@@ -188,7 +207,7 @@ static void io_end(struct fsd *f, struct io *io, int status)
 
 			stop = stop < end ? stop : end;
 			page_arrived(f, &f->page[at >> FSD_SHIFT], (uint32_t)(stop - at) / SECTOR,
-				     status != 0);
+				     failed);
 			at = stop;
 		}
 	}

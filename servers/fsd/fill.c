@@ -88,7 +88,7 @@ int64_t file_fill(struct fsd *f, struct inode *n, uint32_t first, uint32_t end)
 {
 	struct build b = {.io = NULL};
 	uint32_t i;
-	int err = 0;
+	int64_t err = 0;
 
 	for (i = first; i < end; i++) {
 		if (page_find(f, n->info.ino, i))
@@ -98,7 +98,7 @@ int64_t file_fill(struct fsd *f, struct inode *n, uint32_t first, uint32_t end)
 			break;
 	}
 	build_end(f, &b);
-	return i == first && err ? err : i;
+	return i == first && err ? err : (int64_t)i;
 }
 
 void reader_note(struct fsd *f, struct inode *n, struct reader *r, uint64_t offset, uint32_t len)

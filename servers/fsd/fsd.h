@@ -65,6 +65,11 @@ struct inode;
 
 /* ---- pool.c: pages ---------------------------------------------------------------------------- */
 enum page_state { PAGE_FREE, PAGE_READING, PAGE_VALID };
+enum page_failure {
+	PAGE_GOOD,
+	PAGE_DOUBTFUL, /* of a request that failed with others: to be tried alone */
+	PAGE_BAD,
+};
 
 struct page {
 	uint32_t ino;	/* of the file; 0: of the disk itself */
@@ -77,7 +82,7 @@ struct page {
 	uint8_t heat;	  /* rounds of the clock that it survives */
 	bool seen;	  /* was read from since it came */
 	bool supplied;	  /* stands in its file's VMO */
-	bool failed;	  /* a sector of it could not be read */
+	uint8_t failed;	  /* enum page_failure */
 	uint32_t mark[4]; /* of metadata blocks, for ext4_source.mark */
 	struct job *waiters;
 };
@@ -123,7 +128,8 @@ struct geometry {
 /* Collects neighbouring pieces into requests. Zeroed at first; end with build_end. */
 struct build {
 	struct io *io;
-	uint64_t next; /* sector behind it */
+	const struct page *page; /* the last one */
+	uint64_t next;		 /* sector behind it */
 };
 
 void disk_init(struct fsd *f);
@@ -160,8 +166,8 @@ struct job {
 			struct p9_fid *fid;
 			struct ext4_scan scan;
 			uint32_t ino; /* found */
-			struct p9_str name;
-			char text[P9_NAME_MAX + 1];
+			uint32_t len; /* of the name */
+			char text[P9_NAME_MAX];
 		} walk;
 		struct {
 			struct p9_fid *fid;
@@ -233,7 +239,7 @@ FSD_MUST int inode_lookup(struct fsd *f, struct inode *dir, struct p9_str name,
 			  struct ext4_scan *scan, uint32_t *ino);
 /* err is what lib/ext4 answered: one log line if it is about damage. Returns err. */
 int fs_complain(struct fsd *f, int err);
-extern const void *meta_block(void *ctx, uint64_t blkno, int *err);
+const void *meta_block(void *ctx, uint64_t blkno, int *err);
 uint32_t *meta_mark(void *ctx, uint64_t blkno);
 /* The page of the disk itself; NULL with *err as an ext4_source has it. */
 struct page *meta_page(struct fsd *f, uint64_t index, int *err);
@@ -313,6 +319,7 @@ struct fsd {
 	struct geometry disk; /* sectors 0: never seen */
 	uint32_t epoch;	      /* of the ring as it is now */
 	bool kick;	      /* something was submitted */
+	uint32_t careful;     /* so many requests are to be for one page each */
 	struct io io[IO_COUNT];
 	uint32_t io_free, io_free_count;
 	uint32_t queue_first, queue_last;

@@ -85,7 +85,8 @@ static struct job *job_keep(struct fsd *f, const struct job *first)
 	if (f->all_jobs)
 		f->all_jobs->all_back = &j->all_next;
 	f->all_jobs = j;
-	f->job_count++;
+	if (!f->job_count++)
+		fsd_alarm(f);
 	f->count.waits++;
 	return j;
 }

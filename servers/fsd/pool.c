@@ -130,9 +130,9 @@ void page_done(struct fsd *f, struct page *p)
 	struct job *waiters = p->waiters;
 
 	p->waiters = NULL;
-	if (p->failed) {
+	if (p->failed != PAGE_GOOD) {
 		page_drop(f, p);
-		jobs_wake(f, &waiters, -EIO);
+		jobs_wake(f, &waiters, p->failed == PAGE_BAD ? -EIO : 0);
 	} else {
 		if (p->tail < FSD_PAGE)
 			memset((uint8_t *)page_data(f, p) + p->tail, 0, FSD_PAGE - p->tail);

@@ -116,8 +116,8 @@ int op_read(struct p9_request *req, struct p9_fid *fid, uint64_t offset, uint32_
 			 .run = read_run,
 			 .read = {.inode = n, .reader = r, .offset = offset, .count = count}};
 	/* What is asked for goes first, then what will be. */
-	result = missing_fill(f, &j, offset) == -EUCLEAN ? -EUCLEAN : 0;
-	if (result)
+	result = missing_fill(f, &j, offset);
+	if (result && result != -EAGAIN)
 		return result;
 	reader_note(f, n, r, offset, count);
 	return job_start(f, &j);

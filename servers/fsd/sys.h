@@ -20,6 +20,8 @@ void fsd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fsd_bell(struct fsd *f);
 /* Our own: have fsd_turn called again soon, after what already waits. */
 void fsd_again(struct fsd *f);
+/* Have jobs_expire called in a second. */
+void fsd_alarm(struct fsd *f);
 /* No driver has the ring any more: find one and offer it. */
 void fsd_seek_driver(struct fsd *f);
 

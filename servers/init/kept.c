@@ -17,17 +17,20 @@ static int64_t batch_next(handle_t process, uint32_t *slot, struct handle_info i
 	return n;
 }
 
-static int take_one(handle_t process, const struct handle_info *info, struct kept *out)
+/* What was taken is not kept here by itself. Where that fails it is ours all the same. */
+static int take_one(handle_t self, handle_t process, const struct handle_info *info,
+		    struct kept *out)
 {
 	int64_t taken = sys_process_take(process, info->handle);
 
 	if (taken < 0)
 		return (int)taken;
-	*out = (struct kept){(handle_t)taken, info->type, info->id};
+	if (kept_make(self, out, (handle_t)taken))
+		*out = (struct kept){(handle_t)taken, info->type, info->id};
 	return 0;
 }
 
-int kept_take(handle_t process, struct kept *out, unsigned max)
+int kept_take(handle_t self, handle_t process, struct kept *out, unsigned max)
 {
 	struct handle_info infos[BATCH];
 	unsigned count = 0;
@@ -40,7 +43,7 @@ int kept_take(handle_t process, struct kept *out, unsigned max)
 
 			if (!(infos[i].flags & HANDLE_KEPT))
 				continue;
-			err = take_one(process, &infos[i], &out[count]);
+			err = take_one(self, process, &infos[i], &out[count]);
 			if (err == -EBUSY)
 				return err;
 			if (!err)

@@ -22,10 +22,10 @@ struct kept {
 };
 
 /*
- * Take all kept handles out of a corpse, at most max. They are the caller's. Returns how many;
- * -EBUSY it still lives; what the kernel says.
+ * Take all kept handles out of a corpse, at most max. They are the caller's, and kept in its own
+ * table in turn. Returns how many; -EBUSY it still lives; what the kernel says.
  */
-KEPT_MUST int kept_take(handle_t process, struct kept *out, unsigned max);
+KEPT_MUST int kept_take(handle_t self, handle_t process, struct kept *out, unsigned max);
 
 /* What this process itself was given as kept: by its predecessor's keeper. Returns how many. */
 KEPT_MUST int kept_own(handle_t self, struct kept *out, unsigned max);

@@ -163,13 +163,14 @@ static void forget_process(struct server *s)
 }
 
 /* What the dead process kept is ours now; its channel is known by its number. */
-static void take_kept(struct server *s)
+static void take_kept(struct init *init, struct server *s)
 {
 	int n;
 
 	if (s->process == HANDLE_NONE)
 		return;
-	n = kept_take(s->process, s->kept + s->kept_count, KEPT_MAX - s->kept_count);
+	n = kept_take(init->self, s->process, s->kept + s->kept_count,
+		      KEPT_MAX - s->kept_count);
 	if (n < 0) {
 		log_print("init: %s: what it kept is lost: %d", s->name, n);
 		return;
@@ -231,7 +232,7 @@ void server_start(struct init *init, struct server *s)
 	if (err) {
 		log_print("init: %s cannot be started: %s", s->name, error_text(err));
 		if (s->process != HANDLE_NONE && sys_process_kill(s->process, -1) == 0)
-			take_kept(s);
+			take_kept(init, s);
 		forget_process(s);
 		decide(init, s, now);
 		return;
@@ -257,7 +258,7 @@ void server_event(struct init *init, struct server *s)
 	if (info.state != SILO_STOPPED && info.state != SILO_CRASHED && info.state != SILO_ZOMBIE)
 		return;
 	tell_end(s);
-	take_kept(s);
+	take_kept(init, s);
 	forget_process(s);
 	decide(init, s, time_now());
 }

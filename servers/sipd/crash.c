@@ -48,9 +48,8 @@ static void ending_note(struct silo *s)
 	struct ending *last = &s->slot->last;
 	struct process_info info;
 	struct silo_info silo;
-	bool asked = last->asked;
 
-	*last = (struct ending){.pid = s->slot->pid, .at = time_now(), .asked = asked};
+	*last = (struct ending){.pid = s->slot->pid, .at = time_now()};
 	if (s->process != HANDLE_NONE && sys_process_info(s->process, &info) == 0) {
 		last->code = info.code;
 		last->reason = info.reason;
@@ -148,7 +147,7 @@ void kept_return(struct silo *s)
 	if (s->process == HANDLE_NONE)
 		return;
 	kept_close(s->kept, s->kept_count);
-	n = kept_take(s->process, s->kept, SIPD_KEPT_MAX);
+	n = kept_take(s->sipd->self, s->process, s->kept, SIPD_KEPT_MAX);
 	s->kept_count = n < 0 ? 0 : (unsigned)n;
 	place_return(&s->place, &s->slot->ids.place, s->kept, s->kept_count);
 	if (n < 0 || sys_process_reap(s->process) < 0)

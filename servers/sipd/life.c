@@ -90,20 +90,30 @@ static int on_start(struct life *life, enum life_action *action)
 	return -EINVAL;
 }
 
-/* Told to end while it has a process. */
+static void kill_order(struct life *life, uint64_t now, enum life_action *action)
+{
+	life->killed = true;
+	life->when = grace_end(now);
+	*action = LIFE_DO_KILL;
+}
+
+/* Told to stop while it has a process. */
 static int stop_active(struct life *life, enum life_event event, uint64_t now,
 		       enum life_action *action)
 {
-	bool ask = event != LIFE_KILL && life->state == LIFE_RUNNING; /* a paused one is deaf */
+	bool deaf = life->state == LIFE_PAUSED;
 
-	if (life->state == LIFE_STOPPING && event != LIFE_KILL)
+	if (life->state == LIFE_STOPPING)
 		return -EBUSY;
 	life_set(life, LIFE_STOPPING, grace_end(now));
 	life->again = event == LIFE_AGAIN;
-	*action = ask ? LIFE_DO_ASK : LIFE_DO_KILL;
+	*action = LIFE_DO_ASK;
+	if (deaf)
+		kill_order(life, now, action);
 	return 0;
 }
 
+/* Told to stop, or to start again, or killed while it has no process. */
 static int on_stop(struct life *life, enum life_event event, uint64_t now, enum life_action *action)
 {
 	bool again = event == LIFE_AGAIN;
@@ -129,6 +139,16 @@ static int on_stop(struct life *life, enum life_event event, uint64_t now, enum 
 	case LIFE_STATES: break;
 	}
 	return -EINVAL;
+}
+
+static int on_kill(struct life *life, uint64_t now, enum life_action *action)
+{
+	if (!life_active(life))
+		return on_stop(life, LIFE_KILL, now, action);
+	if (life->state == LIFE_STOPPING)
+		life->again = false;
+	kill_order(life, now, action);
+	return 0;
 }
 
 static void stopped(struct life *life, enum life_action *action)
@@ -170,17 +190,16 @@ static void ended(struct life *life, const struct silo_restart_policy *policy, b
 static int on_end(struct life *life, const struct silo_restart_policy *policy,
 		  enum life_event event, uint64_t now, enum life_action *action)
 {
-	bool hung = life->hung;
+	bool crashed = life->hung || event == LIFE_FAULTED;
+	bool failed = crashed || life->killed || event != LIFE_EXITED;
 
-	life->hung = false;
-	if (life->state == LIFE_STOPPING) {
-		stopped(life, action);
-		return 0;
-	}
-	if (life->state != LIFE_RUNNING && life->state != LIFE_PAUSED)
+	if (!life_active(life))
 		return -EINVAL;
-	ended(life, policy, hung || event != LIFE_EXITED, hung || event == LIFE_FAULTED, now,
-	      action);
+	life->hung = life->killed = false;
+	if (life->state == LIFE_STOPPING)
+		stopped(life, action);
+	else
+		ended(life, policy, failed, crashed, now, action);
 	return 0;
 }
 
@@ -193,8 +212,8 @@ static int on_loaded(struct life *life, const struct silo_restart_policy *policy
 		return -EINVAL;
 	life->doomed = false;
 	if (event == LIFE_LOADED && doomed) {
-		life_set(life, LIFE_STOPPING, grace_end(now));
-		*action = LIFE_DO_KILL;
+		life_set(life, LIFE_STOPPING, UINT64_MAX);
+		kill_order(life, now, action);
 	} else if (event == LIFE_LOADED) {
 		life_set(life, LIFE_RUNNING, UINT64_MAX);
 	} else if (doomed) {
@@ -220,15 +239,12 @@ static int on_time(struct life *life, uint64_t now, enum life_action *action)
 		life_set(life, LIFE_WAITING, UINT64_MAX);
 		*action = LIFE_DO_CHECK;
 		return 0;
-	case LIFE_STOPPING:
-	case LIFE_RUNNING: /* hung, and the kill has not ended it */
-		life->when = grace_end(now);
-		*action = LIFE_DO_KILL;
-		return 0;
+	case LIFE_STOPPING: /* it does not go by itself */
+	case LIFE_RUNNING:  /* a kill has not ended it */
+	case LIFE_PAUSED: kill_order(life, now, action); return 0;
 	case LIFE_CREATED:
 	case LIFE_WAITING:
 	case LIFE_LOADING:
-	case LIFE_PAUSED:
 	case LIFE_STOPPED:
 	case LIFE_CRASHED:
 	case LIFE_DESTROYED:
@@ -242,8 +258,7 @@ static int on_hung(struct life *life, uint64_t now, enum life_action *action)
 	if (life->state != LIFE_RUNNING)
 		return -EINVAL;
 	life->hung = true;
-	life->when = grace_end(now);
-	*action = LIFE_DO_KILL;
+	kill_order(life, now, action);
 	return 0;
 }
 
@@ -281,8 +296,8 @@ int life_step(struct life *life, const struct silo_restart_policy *policy, enum 
 	case LIFE_FAULTED: return on_end(life, policy, event, now, action);
 	case LIFE_HUNG: return on_hung(life, now, action);
 	case LIFE_STOP:
-	case LIFE_KILL:
 	case LIFE_AGAIN: return on_stop(life, event, now, action);
+	case LIFE_KILL: return on_kill(life, now, action);
 	case LIFE_SUSPEND: return move(life, LIFE_RUNNING, LIFE_PAUSED, LIFE_DO_SUSPEND, action);
 	case LIFE_RESUME: return move(life, LIFE_PAUSED, LIFE_RUNNING, LIFE_DO_RESUME, action);
 	case LIFE_TIME: return on_time(life, now, action);

@@ -5,13 +5,16 @@
  *
  *	created --start--> waiting --needs met--> loading --loaded--> running <--> paused
  *	running, paused --stop--> stopping --ended--> stopped
- *	running --ended--> stopped | crashed | backoff | exhausted     (by restart.h)
+ *	running, paused --ended, killed, hung--> stopped | crashed | backoff | exhausted (restart.h)
  *	loading --failed--> crashed | backoff | exhausted
  *	backoff, exhausted --time--> waiting
  *	created, stopped, crashed, backoff, exhausted, waiting --destroy--> destroyed
  *
  * The kernel has a state of its own for what it enforces (enum silo_state); this one knows waits,
  * pauses and budgets as well. What status files show is life_state_name: the design's words only.
+ *
+ * `stop` is for good, and ends in a kill when the silo does not end by itself; `kill` alone is a
+ * violent end like a crash, after which the restart policy decides.
  *
  * Invariant: a silo that was told to stop starts again only when someone asks for it, or by
  * `restart` (the `again` flag).
@@ -75,6 +78,7 @@ struct life {
 	enum life_state state;
 	bool again;    /* start when it has ended */
 	bool hung;     /* being killed because it did not answer */
+	bool killed;   /* a kill was ordered for its present process */
 	bool doomed;   /* stop or kill came while it was loading */
 	uint64_t when; /* ns: LIFE_TIME is due; UINT64_MAX: never */
 	struct restart_record record;

@@ -108,7 +108,7 @@ static void silo_resume(struct silo *s)
 		/* A worker had it in hand, or its process cannot be watched any more. */
 		launch_undo(s);
 		life->state = LIFE_WAITING;
-		life->doomed = life->hung = false;
+		life->doomed = life->hung = life->killed = false;
 		life->when = UINT64_MAX;
 	}
 	if (s->silo != HANDLE_NONE && silo_watch(s))

@@ -48,7 +48,7 @@ struct ending {
 	int32_t code;
 	uint32_t reason; /* enum fault_reason */
 	uint64_t fault_code, address, rip;
-	bool hung, asked; /* it did not answer pings; somebody asked for its end */
+	bool hung, killed; /* it did not answer pings; it was ended by force */
 };
 
 struct slot_ids {

@@ -124,7 +124,6 @@ static void ask(struct silo *s)
 {
 	struct ipc_msg m = {.tag = MSG_LABEL(SIP_LABEL_STOP)};
 
-	s->slot->last.asked = true;
 	serve_flush();
 	if (s->place.connector == HANDLE_NONE || ipc_send(s->place.connector, &m) < 0)
 		control(s, SILO_OP_KILL);
@@ -229,7 +228,7 @@ static bool ended(const struct silo_info *info)
 	       info->state == SILO_ZOMBIE;
 }
 
-static void note_end(struct silo *s, bool stopping)
+static void note_end(struct silo *s)
 {
 	const struct ending *last = &s->slot->last;
 
@@ -237,7 +236,7 @@ static void note_end(struct silo *s, bool stopping)
 		event_note(s->sipd, SIP_CRASHED, s->id,
 			   (uint64_t)last->reason << 32 | (uint32_t)last->fault_code,
 			   last->address);
-	else if (last->hung || (stopping && !last->asked))
+	else if (last->hung || last->killed)
 		event_note(s->sipd, SIP_KILLED, s->id, last->pid, 0);
 	else
 		event_note(s->sipd, SIP_STOPPED, s->id, last->pid, (uint32_t)last->code);
@@ -255,11 +254,12 @@ void silo_look(struct silo *s)
 	health_end(s);
 	silo_bury(s);
 	s->slot->last.hung = life->hung;
+	s->slot->last.killed = life->killed;
 	if (s->slot->last.reason != FAULT_NONE)
 		event = LIFE_FAULTED;
 	else if (s->slot->last.code != 0)
 		event = LIFE_FAILED;
-	note_end(s, life->state == LIFE_STOPPING);
+	note_end(s);
 	happen(s, event);
 }
 

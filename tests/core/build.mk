@@ -8,6 +8,7 @@ CORE += $(core-programs:%=core_%) core_attack
 define core-program
 core_$(1)-srcs := tests/core/$(1).c $$(core-frame)
 core_$(1)-libs := $$(core-libs)
+core_$(1)-options := --seconds 120
 endef
 $(foreach p,$(core-programs) attack,$(eval $(call core-program,$(p))))
 

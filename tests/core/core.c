@@ -29,8 +29,8 @@ static void note(const char *text)
 		snprintf(trouble, sizeof(trouble), "%s", text);
 }
 
-/* A thread without libc (FS 0) can only leave a note. */
-static bool native_trouble(const char *what)
+/* A thread without libc (FS 0) can only leave a note, and end. */
+static void native_trouble(const char *what)
 {
 	static char line[120];
 	uint64_t fs;
@@ -38,12 +38,12 @@ static bool native_trouble(const char *what)
 
 	__asm__ volatile("rdfsbase %0" : "=r"(fs));
 	if (fs)
-		return false;
-	while (what[n] && n < sizeof(line) - 1)
+		return;
+	while (n < sizeof(line) - 1 && what[n])
 		line[n] = what[n], n++;
 	if (!trouble[0])
 		memcpy(trouble, line, sizeof(line));
-	return true;
+	sys_thread_exit(0, 0);
 }
 
 void core_failed(const char *file, int line, const char *what, int64_t got, int64_t wanted)
@@ -51,8 +51,7 @@ void core_failed(const char *file, int line, const char *what, int64_t got, int6
 	const char *slash;
 	char text[200];
 
-	if (native_trouble(what))
-		return;
+	native_trouble(what);
 	slash = strrchr(file, '/');
 
 	snprintf(text, sizeof(text), "%s:%d: %s: %lld (%s), not %lld", slash ? slash + 1 : file,
@@ -61,9 +60,10 @@ void core_failed(const char *file, int line, const char *what, int64_t got, int6
 	note(text);
 	if (in_test && pthread_equal(pthread_self(), first))
 		longjmp(leave, 1);
-	log_print("role trouble: %s", text);
+	log_print("trouble: %s", text);
 	if (!in_test)
 		exit(99);
+	pthread_exit(NULL);
 }
 
 void core_skip(const char *why)

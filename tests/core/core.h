@@ -8,8 +8,8 @@
  * its debug-exit port: status 33 when all passed, 35 otherwise. A test also fails when it leaves
  * handles behind. Every wait has a deadline (CORE_PATIENCE).
  *
- * CHECK leaves the test when it fails, by longjmp: only on the first thread. On other threads it
- * is noted and goes on.
+ * CHECK leaves the test when it fails, by longjmp: that is on the first thread. Another thread
+ * notes what failed and ends; a role exits with 99.
  */
 #pragma once
 #include <errno.h>
@@ -48,8 +48,9 @@ extern const struct core_role core_roles[];
 extern handle_t core_process, core_thread, core_aspace, core_silo, core_log, core_device;
 extern const char *core_argument; /* third word of a role's arguments, or "" */
 
-void core_failed(const char *file, int line, const char *what, int64_t got, int64_t wanted);
-void core_skip(const char *why); /* leaves the test */
+__attribute__((noreturn)) void core_failed(const char *file, int line, const char *what,
+					   int64_t got, int64_t wanted);
+__attribute__((noreturn)) void core_skip(const char *why); /* leaves the test */
 
 #define CHECK(x)                                                                                   \
 	do {                                                                                       \

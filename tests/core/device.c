@@ -74,6 +74,7 @@ static void registers(void)
 	map.vmo = vmo;
 	at = sys_aspace_map(core_aspace, &map);
 	CHECK(at > 0);
+
 	CHECK(*(volatile uint32_t *)at != 0xdeadbeef); /* it answers */
 	REFUSED(sys_vmo_clone(vmo, 0, PAGE_SIZE), EINVAL);
 	REFUSED(sys_vmo_resize(vmo, PAGES(2)), EINVAL);

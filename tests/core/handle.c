@@ -144,8 +144,8 @@ static void list(void)
 	for (;;) {
 		int64_t n = sys_handle_list(core_process, start, infos, 4);
 
-		CHECK(n >= 0 && n <= 4);
-		if (n == 0)
+		CHECK(n >= 0);
+		if (n <= 0 || n > 4)
 			break;
 		for (int64_t i = 0; i < n; i++)
 			seen |= infos[i].handle == h;

@@ -60,9 +60,9 @@ static void heap(void)
 	}
 	void *big = malloc(20 << 20);
 	CHECK(big);
-	big = realloc(big, 30 << 20);
-	CHECK(big);
-	free(big);
+	void *bigger = realloc(big, 30 << 20);
+	CHECK(bigger);
+	free(bigger);
 }
 
 static void mappings(void)
@@ -84,15 +84,15 @@ static void mappings(void)
 	CHECK(mmap(NULL, 4096, 7, 0x22, -1, 0) == MAP_FAILED); /* W and X */
 	CHECK(mmap(NULL, 0, 3, 0x22, -1, 0) == MAP_FAILED);
 	CHECK(mmap(NULL, 4096, 3, 0x02, 0, 0) == MAP_FAILED); /* no files here */
-	at = (uint8_t *)syscall(SYS_brk, 0);		      /* musl's sbrk would not */
-	CHECK(at);
-	CHECK_EQ(syscall(SYS_brk, at + 100000), (intptr_t)at + 100000);
-	memset(at, 1, 100000);
-	CHECK_EQ(syscall(SYS_brk, at + 10), (intptr_t)at + 10);
-	CHECK_EQ(syscall(SYS_brk, at + 100), (intptr_t)at + 100);
-	CHECK_EQ(at[9], 1);
-	CHECK_EQ(at[10], 0);
-	CHECK_EQ(syscall(SYS_brk, at + (1ll << 40)), (intptr_t)at + 100); /* refused: as it was */
+	long base = syscall(SYS_brk, 0);		      /* musl's sbrk would not */
+	CHECK(base > 0);
+	CHECK_EQ(syscall(SYS_brk, base + 100000), base + 100000);
+	memset((void *)base, 1, 100000);
+	CHECK_EQ(syscall(SYS_brk, base + 10), base + 10);
+	CHECK_EQ(syscall(SYS_brk, base + 100), base + 100);
+	CHECK_EQ(((uint8_t *)base)[9], 1);
+	CHECK_EQ(((uint8_t *)base)[10], 0);
+	CHECK_EQ(syscall(SYS_brk, base + (1l << 40)), base + 100); /* refused: as it was */
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
@@ -294,7 +294,8 @@ static void output(void)
 	CHECK_EQ(errno, EBADF);
 	CHECK_EQ(snprintf(text, sizeof(text), "%.3f %Lg %s", 1.5, 2.25L, "x"), 13 - 1);
 	CHECK(strcmp(text, "1.500 2.25 x") == 0);
-	CHECK(!fopen("/nothing", "r"));
+	FILE *file = fopen("/nothing", "r");
+	CHECK(!file);
 	CHECK_EQ(errno, ENOSYS);
 	CHECK(printf("libc prints %d\n", 42) > 0);
 	CHECK_EQ(fflush(stdout), 0);

@@ -165,7 +165,7 @@ static int role_touch(void)
 	struct map_args args = {.vmo = boot_handle("vmo"), .flags = PROT_R, .len = PAGE_SIZE};
 	int64_t at = sys_aspace_map(core_aspace, &args);
 
-	return at < 0 ? 1 : *(volatile uint8_t *)at;
+	return at <= 0 ? 1 : *(volatile uint8_t *)at;
 }
 
 static void fault_reason(void)

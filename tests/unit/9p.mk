@@ -1,4 +1,6 @@
 # 9P: unit tests. The rig is a memory file system behind the engine behind a link in one process.
+# Included by lib/9p/build.mk; a second time does no harm.
+ifeq ($(filter 9p_codec,$(UNIT)),)
 9p-rig := tests/unit/9p_rig.c tests/unit/9p_local.c tests/unit/9p_memfs.c
 
 UNIT += 9p_codec 9p_server 9p_legacy 9p_stream 9p_tree 9p_client
@@ -14,3 +16,4 @@ UNIT += 9p_codec 9p_server 9p_legacy 9p_stream 9p_tree 9p_client
 9p_stream-libs := 9p
 9p_tree-libs := 9p
 9p_client-libs := 9p
+endif

@@ -71,9 +71,9 @@ static struct place *place_new(bool async)
 	local_server_start(&p->world, &p->root, &p->root_ops, &p->fs, NULL);
 	limits.first_id = 5000000;
 	local_server_start(&p->world, &p->other, &memfs_ops, &p->far, &limits);
-	assert_int_equal(p9_client_init(&p->c, local_link(&p->world, local_handle(&p->root, 0,
-										  RIGHTS_ALL))),
-			 0);
+	assert_int_equal(
+		p9_client_init(&p->c, local_link(&p->world, local_handle(&p->root, 0, RIGHTS_ALL))),
+		0);
 	return p;
 }
 
@@ -236,9 +236,8 @@ static void files(void **state)
 	assert_int_equal(p9_client_fsync(f, false), 0);
 	assert_int_equal(p9_client_getattr(f, P9_GETATTR_BASIC, &attr), 0);
 	assert_int_equal(attr.size, 5);
-	assert_int_equal(p9_client_flock(f, &(struct p9_lock){.client_id = p9_str_from("me")},
-					 &status),
-			 0);
+	assert_int_equal(
+		p9_client_flock(f, &(struct p9_lock){.client_id = p9_str_from("me")}, &status), 0);
 	assert_int_equal(p9_client_gethandle(f, P9_HANDLE_VMO, PROT_R, &value, &handle), 0);
 	assert_int_equal(value, 5);
 	assert_int_equal(handle, 0x1000 + P9_HANDLE_VMO);
@@ -255,8 +254,8 @@ static void files(void **state)
 	assert_int_equal(p9_client_open(&p->c, "/dangling", P9_O_WRONLY | P9_O_CREAT, 0644, &f), 0);
 	assert_string_equal(f->path, "/nowhere");
 	p9_client_close(f);
-	assert_int_equal(
-		p9_client_open(&p->c, "/dangling", P9_O_WRONLY | P9_O_NOFOLLOW, 0, &f), -ELOOP);
+	assert_int_equal(p9_client_open(&p->c, "/dangling", P9_O_WRONLY | P9_O_NOFOLLOW, 0, &f),
+			 -ELOOP);
 	assert_int_equal(p9_client_open(&p->c, "/x/y", P9_O_WRONLY | P9_O_CREAT, 0, &f), -ENOENT);
 	assert_int_equal(p9_client_open(&p->c, "/a/", P9_O_WRONLY | P9_O_CREAT, 0, &f), -EISDIR);
 
@@ -530,8 +529,8 @@ static void reopen(void **state)
 	assert_int_equal(p->c.reopened, 2);
 	/* Another file of the same name is not the file. */
 	assert_int_equal(p9_client_unlink(&p->c, "/a/b/file", 0), 0);
-	memfs_add(&p->fs, memfs_find(memfs_find(p->fs.root, "a"), "b"), "file",
-		  P9_S_IFREG | 0644, "other");
+	memfs_add(&p->fs, memfs_find(memfs_find(p->fs.root, "a"), "b"), "file", P9_S_IFREG | 0644,
+		  "other");
 	local_server_restart(&p->root);
 	assert_int_equal(p9_client_read(f, buf, 5), -ESTALE);
 	assert_int_equal(p9_client_read(f, buf, 5), -ESTALE);
@@ -662,18 +661,12 @@ static void liars(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(paths),
-		cmocka_unit_test(round_trips),
-		cmocka_unit_test(mounts),
-		cmocka_unit_test(files),
-		cmocka_unit_test(listing),
-		cmocka_unit_test(many_files),
-		cmocka_unit_test(crash_reading),
-		cmocka_unit_test(crash_changing),
-		cmocka_unit_test(crash_appending),
-		cmocka_unit_test(reopen),
-		cmocka_unit_test(remount),
-		cmocka_unit_test(liars),
+		cmocka_unit_test(paths),	   cmocka_unit_test(round_trips),
+		cmocka_unit_test(mounts),	   cmocka_unit_test(files),
+		cmocka_unit_test(listing),	   cmocka_unit_test(many_files),
+		cmocka_unit_test(crash_reading),   cmocka_unit_test(crash_changing),
+		cmocka_unit_test(crash_appending), cmocka_unit_test(reopen),
+		cmocka_unit_test(remount),	   cmocka_unit_test(liars),
 	};
 
 	return cmocka_run_group_tests_name("9p_client", tests, NULL, NULL);

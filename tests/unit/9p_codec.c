@@ -13,8 +13,12 @@
 #include <cmocka.h>
 #include "9p/messages.h"
 
-#define FRAME(...) (const uint8_t[]){__VA_ARGS__}
-#define T(text)	   p9_str_from(text)
+#define FRAME(...)                                                                                 \
+	(const uint8_t[])                                                                          \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define T(text) p9_str_from(text)
 
 /* ---- golden frames ------------------------------------------------------------------------- */
 
@@ -165,13 +169,26 @@ static void golden_getattr(void **state)
 	(void)state;
 	t.getattr.mask = P9_GETATTR_ALL;
 	GOLDEN_T(t, P9_DIALECT_L, 19, 0, 0, 0, 24, 5, 0, 6, 0, 0, 0, 0xff, 0x3f, 0, 0, 0, 0, 0, 0);
-	r.getattr = (struct p9_attr){
-		.valid = 1,
-		.qid = {.type = 0x80, .version = 2, .path = 3},
-		.mode = 4, .uid = 5, .gid = 6, .nlink = 7, .rdev = 8, .size = 9, .blksize = 10,
-		.blocks = 11, .atime_sec = 12, .atime_nsec = 13, .mtime_sec = 14, .mtime_nsec = 15,
-		.ctime_sec = 16, .ctime_nsec = 17, .btime_sec = 18, .btime_nsec = 19, .gen = 20,
-		.data_version = 21};
+	r.getattr = (struct p9_attr){.valid = 1,
+				     .qid = {.type = 0x80, .version = 2, .path = 3},
+				     .mode = 4,
+				     .uid = 5,
+				     .gid = 6,
+				     .nlink = 7,
+				     .rdev = 8,
+				     .size = 9,
+				     .blksize = 10,
+				     .blocks = 11,
+				     .atime_sec = 12,
+				     .atime_nsec = 13,
+				     .mtime_sec = 14,
+				     .mtime_nsec = 15,
+				     .ctime_sec = 16,
+				     .ctime_nsec = 17,
+				     .btime_sec = 18,
+				     .btime_nsec = 19,
+				     .gen = 20,
+				     .data_version = 21};
 	p[0] = 1;
 	p[8] = 0x80;
 	p[9] = 2;
@@ -202,8 +219,8 @@ static void golden_stat(void **state)
 				  .muid = T("")};
 	/* n[2] counts the stat with its own size[2]. */
 	GOLDEN_R(r, P9_DIALECT_2000, 61, 0, 0, 0, 125, 5, 0, 52, 0, 50, 0, 1, 0, 2, 0, 0, 0, 0x80,
-		 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0xed, 1, 0, 0x80, 5, 0, 0, 0, 6, 0, 0, 0, 7,
-		 0, 0, 0, 0, 0, 0, 0, 1, 0, 'd', 1, 0, 'u', 1, 0, 'g', 0, 0);
+		 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0xed, 1, 0, 0x80, 5, 0, 0, 0, 6, 0, 0, 0, 7, 0,
+		 0, 0, 0, 0, 0, 0, 1, 0, 'd', 1, 0, 'u', 1, 0, 'g', 0, 0);
 }
 
 static void golden_extensions(void **state)
@@ -497,7 +514,9 @@ static void fsync_without_datasync(void **state)
 
 static void entries(void **state)
 {
-	struct p9_dirent ent = {.qid = {.path = 5, .type = 0x80}, .offset = 9, .type = 4,
+	struct p9_dirent ent = {.qid = {.path = 5, .type = 0x80},
+				.offset = 9,
+				.type = 4,
 				.name = T("ab")},
 			 back;
 	struct p9_stat st = {.name = T("n"), .uid = T("1"), .gid = T("2"), .mode = 3}, stat;

@@ -346,7 +346,9 @@ static void wstats(void **state)
 	{prefix "stats", stats, NULL, NULL, NULL}, {prefix "opens", opens, NULL, NULL, NULL},      \
 		{prefix "creates", creates, NULL, NULL, NULL},                                     \
 		{prefix "directories", directories, NULL, NULL, NULL},                             \
-		{prefix "wstats", wstats, NULL, NULL, NULL}
+	{                                                                                          \
+		prefix "wstats", wstats, NULL, NULL, NULL                                          \
+	}
 
 int main(void)
 {

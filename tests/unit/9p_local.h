@@ -15,10 +15,10 @@
 
 enum local_crash {
 	CRASH_NONE,
-	CRASH_QUEUED,  /* before the call was received: the successor gets it */
+	CRASH_QUEUED,	/* before the call was received: the successor gets it */
 	CRASH_RECEIVED, /* received, nothing done yet: -ERESTART */
-	CRASH_DONE,    /* done, not answered: -ERESTART */
-	CRASH_DEAD,    /* for good: -EPIPE */
+	CRASH_DONE,	/* done, not answered: -ERESTART */
+	CRASH_DEAD,	/* for good: -EPIPE */
 	CRASH_KINDS
 };
 

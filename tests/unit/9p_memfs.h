@@ -16,7 +16,7 @@ struct memfs_node {
 	struct memfs_node *parent, *children, *next;
 	uint8_t *data; /* of a file or a link */
 	uint64_t size;
-	uint32_t refs; /* fids that stand for it */
+	uint32_t refs;	/* fids that stand for it */
 	uint32_t mount; /* not 0: a mount point, and this is the handle number to give */
 	bool unlinked;
 };

@@ -15,7 +15,7 @@ struct rig {
 	struct local_server server;
 	struct p9_link *link;
 	uint32_t handle;
-	struct p9_rmsg r; /* the last reply */
+	struct p9_rmsg r;    /* the last reply */
 	uint8_t data[65536]; /* and its payload */
 	uint32_t data_len;
 	uint32_t got_handle;

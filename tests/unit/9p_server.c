@@ -489,8 +489,8 @@ static void resolve(void **state)
 	assert_int_equal(rig_resolve(rig, 0, 3, "a/b/file/x", 0, 0), -ENOTDIR);
 	assert_int_equal(rig_resolve(rig, 0, 3, "a/b/file/", 0, 0), -ENOTDIR);
 	assert_int_equal(rig_resolve(rig, 0, 3, "a/", P9_RESOLVE_OPEN, P9_O_WRONLY), -EISDIR);
-	assert_int_equal(
-		rig_resolve(rig, 0, 3, "empty", P9_RESOLVE_OPEN, P9_O_DIRECTORY), -ENOTDIR);
+	assert_int_equal(rig_resolve(rig, 0, 3, "empty", P9_RESOLVE_OPEN, P9_O_DIRECTORY),
+			 -ENOTDIR);
 	assert_int_equal(rig_getattr(rig, 3), -EBADF);
 	assert_int_equal(rig_resolve(rig, 0, 1, "a", 0, 0), -EINVAL);
 	assert_int_equal(rig_resolve(rig, 0, 4, "a", RESOLVE_STAT, 0), -EINVAL);
@@ -982,7 +982,9 @@ static void absent_ops(void **state)
 		{prefix "reset", reset, NULL, NULL, NULL},                                         \
 		{prefix "adopt", adopt, NULL, NULL, NULL},                                         \
 		{prefix "bad_frames", bad_frames, NULL, NULL, NULL},                               \
-		{prefix "absent_ops", absent_ops, NULL, NULL, NULL}
+	{                                                                                          \
+		prefix "absent_ops", absent_ops, NULL, NULL, NULL                                  \
+	}
 
 int main(void)
 {

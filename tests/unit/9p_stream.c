@@ -645,11 +645,11 @@ static void client(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(versions),	  cmocka_unit_test(attaches),
-		cmocka_unit_test(remote_rules),	  cmocka_unit_test(pieces),
-		cmocka_unit_test(bad_sizes),	  cmocka_unit_test(msize_holds),
-		cmocka_unit_test(back_pressure),  cmocka_unit_test(flush),
-		cmocka_unit_test(flush_waits),	  cmocka_unit_test(flush_walk),
+		cmocka_unit_test(versions),	   cmocka_unit_test(attaches),
+		cmocka_unit_test(remote_rules),	   cmocka_unit_test(pieces),
+		cmocka_unit_test(bad_sizes),	   cmocka_unit_test(msize_holds),
+		cmocka_unit_test(back_pressure),   cmocka_unit_test(flush),
+		cmocka_unit_test(flush_waits),	   cmocka_unit_test(flush_walk),
 		cmocka_unit_test(clunk_meanwhile), cmocka_unit_test(request_limit),
 		cmocka_unit_test(reset_in_flight), cmocka_unit_test(gone_in_flight),
 		cmocka_unit_test(client),

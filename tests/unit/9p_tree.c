@@ -225,7 +225,10 @@ static int command_flush(struct p9_call *call)
 }
 
 static const struct p9_entry server_files[] = {
-	{.name = "ctl", .mode = P9_S_IFREG | 0200, .commands = commands, .check = server_check,
+	{.name = "ctl",
+	 .mode = P9_S_IFREG | 0200,
+	 .commands = commands,
+	 .check = server_check,
 	 .flush = command_flush},
 	{.name = "status", .mode = P9_S_IFREG | 0444, .text = status_text, .check = server_check},
 	{.name = NULL},
@@ -234,8 +237,12 @@ static const struct p9_entry server_dir = {
 	.mode = P9_S_IFDIR | 0555, .children = server_files, .check = server_check};
 static const struct p9_objects servers = {&server_dir, servers_next, servers_find};
 static const struct p9_entry servers_files[] = {
-	{.name = "clone", .mode = P9_S_IFREG | 0666, .text = clone_text, .line = clone_line,
-	 .open = clone_open, .close = clone_close},
+	{.name = "clone",
+	 .mode = P9_S_IFREG | 0666,
+	 .text = clone_text,
+	 .line = clone_line,
+	 .open = clone_open,
+	 .close = clone_close},
 	{.name = NULL},
 };
 static const struct p9_entry root_files[] = {
@@ -246,9 +253,14 @@ static const struct p9_entry root_files[] = {
 	{.name = "events", .mode = P9_S_IFREG | 0444, .log = log_get},
 	{.name = "nolog", .mode = P9_S_IFREG | 0444, .log = log_missing},
 	{.name = "first", .mode = P9_S_IFLNK | 0777, .link = link_text},
-	{.name = "mem", .mode = P9_S_IFREG | 0644, .read = memory_read, .attr = memory_attr,
+	{.name = "mem",
+	 .mode = P9_S_IFREG | 0644,
+	 .read = memory_read,
+	 .attr = memory_attr,
 	 .gethandle = memory_handle},
-	{.name = "servers", .mode = P9_S_IFDIR | 0555, .children = servers_files,
+	{.name = "servers",
+	 .mode = P9_S_IFDIR | 0555,
+	 .children = servers_files,
 	 .objects = &servers},
 	{.name = NULL},
 };
@@ -291,8 +303,8 @@ static struct box *box_new(void)
 	b->world.pump = idle;
 	b->world.pump_arg = b;
 	local_server_start(&b->world, &b->server, &p9_tree_ops, &b->tree, NULL);
-	assert_int_equal(p9_client_init(&b->c, local_link(&b->world, local_handle(&b->server, 0,
-										  RIGHTS_ALL))),
+	assert_int_equal(p9_client_init(&b->c, local_link(&b->world,
+							  local_handle(&b->server, 0, RIGHTS_ALL))),
 			 0);
 	return b;
 }
@@ -364,8 +376,8 @@ static void orders(void **state)
 	(void)state;
 	assert_int_equal(p9_client_command(&b->c, "/ctl", "name one\n"), 0);
 	assert_string_equal(b->last, "0|name|one");
-	assert_int_equal(p9_client_command(&b->c, "/ctl", "args  a 'b c' \"d''e\" '' x'y'z 'it''s'"),
-			 0);
+	assert_int_equal(
+		p9_client_command(&b->c, "/ctl", "args  a 'b c' \"d''e\" '' x'y'z 'it''s'"), 0);
 	assert_string_equal(b->last, "0|args|a|b c|d''e||xyz|it's");
 	assert_int_equal(p9_client_command(&b->c, "/ctl", "\n  \nname x\nname y\n"), 0);
 	assert_string_equal(b->last, "0|name|y");
@@ -448,8 +460,8 @@ static void objects(void **state)
 	assert_int_equal(p9_client_pread(f, buf, sizeof(buf), 0), 2);
 	assert_memory_equal(buf, "7\n", 2);
 	p9_client_close(f);
-	assert_int_equal(
-		p9_client_open(&b->c, "/servers/clone", P9_O_RDWR | P9_O_APPEND, 0, &f), -EPERM);
+	assert_int_equal(p9_client_open(&b->c, "/servers/clone", P9_O_RDWR | P9_O_APPEND, 0, &f),
+			 -EPERM);
 	b->opened--; /* the callback counted before it refused */
 
 	expect(b, "/servers/srv7/status", "version 1\nobj 7\nend\n");

@@ -112,6 +112,33 @@ static void hang_is_a_crash(void **state)
 	assert_int_equal(life.record.used, 1);
 }
 
+static void kill_is_violent_and_stop_is_for_good(void **state)
+{
+	struct life life;
+
+	(void)state;
+	life_init(&life);
+	start(&life, S);
+	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_KILL);
+	assert_int_equal(life.state, LIFE_RUNNING);
+	assert_true(life.killed);
+	assert_int_equal(step(&life, LIFE_EXITED, S), LIFE_DO_CHECK);
+	assert_false(life.killed);
+	assert_int_equal(life.record.used, 1);
+	/* Killed while it stops: it stays down. */
+	(void)step(&life, LIFE_NEEDS_MET, S);
+	(void)step(&life, LIFE_LOADED, S);
+	(void)step(&life, LIFE_STOP, S);
+	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_KILL);
+	assert_int_equal(step(&life, LIFE_FAILED, S), LIFE_DO_RELEASE);
+	assert_int_equal(life.state, LIFE_STOPPED);
+	refused(&life, LIFE_KILL, S, -EINVAL);
+	/* While it waits to be started again, it is not. */
+	life.state = LIFE_BACKOFF;
+	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_RELEASE);
+	assert_int_equal(life.state, LIFE_STOPPED);
+}
+
 static void stopped_while_loading(void **state)
 {
 	struct life life;
@@ -216,6 +243,7 @@ int main(void)
 		cmocka_unit_test(crash_restarts_then_rests),
 		cmocka_unit_test(exit_is_not_a_crash),
 		cmocka_unit_test(hang_is_a_crash),
+		cmocka_unit_test(kill_is_violent_and_stop_is_for_good),
 		cmocka_unit_test(stopped_while_loading),
 		cmocka_unit_test(again),
 		cmocka_unit_test(pause_and_resume),

@@ -52,6 +52,11 @@ static inline void arch_relax(void)
 	__asm__ volatile("pause" ::: "memory");
 }
 
+/* Lock held, no current thread: give back to memory what this CPU still holds of the last one, and
+ * leave its address space. To be called before the lock is dropped other than by arch_leave: from
+ * then on another CPU may run or free that thread. */
+void arch_release(void);
+
 /* Message words and results, by position. */
 #define REGS_WORD0(r) ((r)->rdx)
 #define REGS_WORD1(r) ((r)->r10)

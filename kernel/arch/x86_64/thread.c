@@ -163,6 +163,17 @@ bool arch_thread_saved(struct thread *t)
 	return true;
 }
 
+void arch_release(void)
+{
+	struct cpu *c = this_cpu();
+
+	assert(!c->cur);
+	if (c->loaded != &nobody)
+		state_save(c->loaded);
+	c->loaded = &nobody;
+	arch_aspace_use(&kernel_space);
+}
+
 void arch_regs_get(struct thread *t, struct thread_regs *out)
 {
 	const struct regs *r = &t->regs;

@@ -32,8 +32,8 @@ void panic(const char *fmt, ...)
 
 void mock_init(uint64_t pages)
 {
-	char *ram = mmap(NULL, pages * PAGE_SIZE, PROT_R | PROT_W, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			 0);
+	char *ram =
+		mmap(NULL, pages * PAGE_SIZE, PROT_R | PROT_W, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct phys_range range = {virt_to_phys(ram), pages * PAGE_SIZE};
 
 	if (ram == MAP_FAILED)
@@ -201,7 +201,8 @@ void object_init(struct object *o, enum object_type type, struct account *accoun
 {
 	static uint64_t id;
 
-	*o = (struct object){.type = (uint8_t)type, .refs = 1, .id = ++id, .account = account};
+	id++;
+	*o = (struct object){.type = (uint8_t)type, .refs = 1, .id = id, .account = account};
 	account_get(account);
 }
 
@@ -380,7 +381,8 @@ static void entry_check(struct aspace *as, uint64_t va)
 	assert(m && m->vmo);
 	if (m->gone)
 		return;
-	assert(mapping_page(m, va) < m->vmo->pages && vmo_page_peek(m->vmo, mapping_page(m, va), &page) && page.pa == p->pa);
+	assert(mapping_page(m, va) < m->vmo->pages &&
+	       vmo_page_peek(m->vmo, mapping_page(m, va), &page) && page.pa == p->pa);
 	assert(page.writable || !(p->prot & ARCH_W));
 	assert(m->stale <= va || !((p->prot & 7) & ~(m->prot | ARCH_R)));
 }

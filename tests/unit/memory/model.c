@@ -148,8 +148,8 @@ static void op_map(struct aspace *as, handle_t h)
 	do {
 		struct slice s = short_slice();
 
-		r = aspace_map_slice(as, v, first * PAGE_SIZE, n * PAGE_SIZE, flags, mock_cap(h), &s,
-				     &addr);
+		r = aspace_map_slice(as, v, first * PAGE_SIZE, n * PAGE_SIZE, flags, mock_cap(h),
+				     &s, &addr);
 	} while (r == K_RESTART);
 	assert_true(r == 0 || r == -ENOMEM || (r == -EEXIST && !(flags & MAP_REPLACE)));
 }
@@ -204,7 +204,8 @@ static void op_access(struct aspace *as)
 	int err = user_access(as, va, write, &value);
 
 	if (!m || m->gone) {
-		assert_int_equal(m && m->stale < m->end ? 0 : err, m && m->stale < m->end ? 0 : -EFAULT);
+		assert_int_equal(m && m->stale < m->end ? 0 : err,
+				 m && m->stale < m->end ? 0 : -EFAULT);
 		if (!err && write && m && m->vmo)
 			model_find(m->vmo->object.id)->words[mapping_page(m, va)] = value;
 		return;
@@ -282,7 +283,8 @@ static void op_vmo_change(handle_t h)
 		return;
 	default:
 		do
-			r = v->kind == VMO_ANON ? vmo_resize(v, size, &(struct slice){rnd(900) + 1}) : 0;
+			r = v->kind == VMO_ANON ? vmo_resize(v, size, &(struct slice){rnd(900) + 1})
+						: 0;
 		while (r == K_RESTART);
 		assert_int_equal(r, 0);
 		if (v->pages < old)
@@ -303,7 +305,8 @@ static void op_copy(struct aspace *a, struct aspace *b)
 	m = mapping_at(a, from);
 	n = aspace_read(a, from, &value, 8);
 	if (n == 8)
-		assert_int_equal(value, model_find(m->vmo->object.id)->words[mapping_page(m, from)]);
+		assert_int_equal(value,
+				 model_find(m->vmo->object.id)->words[mapping_page(m, from)]);
 	n = aspace_copy(b, to, a, from, 8);
 	if (n == 8) {
 		struct mapping *d = mapping_at(b, to);
@@ -427,17 +430,18 @@ static void random_operations(void **state)
 	assert_true(compared > STEPS / 20);
 	assert_int_equal(kmem_bytes(), kmem);
 	/* What is charged is the slabs that kmem keeps, and nothing else is out of the pool. */
-	assert_int_equal(root_account.usage[RES_MEMORY], (frames_total() - frames_free()) * PAGE_SIZE);
+	assert_int_equal(root_account.usage[RES_MEMORY],
+			 (frames_total() - frames_free()) * PAGE_SIZE);
 	assert_true(frames_total() - frames_free() < 16);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bitmap),	    cmocka_unit_test(test_index),
-		cmocka_unit_test(test_accounts),    cmocka_unit_test(test_kmem),
-		cmocka_unit_test(test_contiguous),  cmocka_unit_test(test_clone_kinds),
-		cmocka_unit_test(test_pager),	    cmocka_unit_test(random_operations),
+		cmocka_unit_test(test_bitmap),	   cmocka_unit_test(test_index),
+		cmocka_unit_test(test_accounts),   cmocka_unit_test(test_kmem),
+		cmocka_unit_test(test_contiguous), cmocka_unit_test(test_clone_kinds),
+		cmocka_unit_test(test_pager),	   cmocka_unit_test(random_operations),
 	};
 
 	mock_init(2048);

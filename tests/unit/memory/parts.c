@@ -109,7 +109,7 @@ void test_accounts(void **state)
 	a->limit[RES_MEMORY] = a->usage[RES_MEMORY] + 1000;
 	OK(account_charge(b, RES_MEMORY, 600));
 	assert_int_equal(account_charge(b, RES_MEMORY, 500), -ENOMEM); /* above it */
-	assert_int_equal(b->usage[RES_MEMORY], 600);			/* ... and taken back */
+	assert_int_equal(b->usage[RES_MEMORY], 600);		       /* ... and taken back */
 	assert_int_equal(a->refused[RES_MEMORY], 1);
 	assert_int_equal(root_account.usage[RES_MEMORY], start + 600);
 	assert_int_equal(account_charge(b, RES_MEMORY, UINT64_MAX), -ENOMEM);
@@ -311,7 +311,8 @@ void test_pager(void **state)
 	OK(want(v, 2, PROT_R));
 	assert_int_equal(vmo_frame(v, 2), vmo_frame(source, 0));
 	OK(sys_pager_supply(&mock_thread, h, 2 * PAGE_SIZE, PAGE_SIZE, s, 0)); /* the same again */
-	assert_int_equal(sys_pager_supply(&mock_thread, h, 0, 4 * PAGE_SIZE, s, PAGE_SIZE), -EEXIST);
+	assert_int_equal(sys_pager_supply(&mock_thread, h, 0, 4 * PAGE_SIZE, s, PAGE_SIZE),
+			 -EEXIST);
 	OK(want(v, 1, PROT_R)); /* those before it came */
 	/* Failure, told twice to a fault, then asked for again. */
 	assert_int_equal(want(v, 5, PROT_R), K_RESTART);
