@@ -166,7 +166,10 @@ struct thread_args {
 };
 _Static_assert(sizeof(struct thread_args) == 64, "thread_args");
 
-/* What the kernel writes when it enters the fault entry. */
+/* What the kernel writes when it enters the fault entry. A handler that sets busy to
+ * THREAD_BLOCK_PASS and runs the instruction again has its fault reported as if there were no
+ * handler. */
+#define THREAD_BLOCK_PASS 2u
 struct thread_block {
 	uint32_t busy;	 /* set by the kernel, cleared by the shim when done */
 	uint32_t reason; /* enum fault_reason */

@@ -2,11 +2,11 @@
 /*
  * arch.h: all that the portable kernel asks of a machine.
  *
- * Entry: a system call, trap or interrupt from user mode stores all registers
- * in cur->regs (cpu->cur) and calls kernel_syscall, kernel_fault or
- * kernel_interrupt on the CPU's only kernel stack, interrupts off, lock not
- * held. Those take the lock, do their work, choose cpu->cur and leave by
- * arch_leave(), which drops the lock and enters the program or idles. An
+ * Entry: a trap or interrupt from user mode stores all registers in cur->regs
+ * (cpu->cur) and calls kernel_fault or kernel_interrupt on the CPU's only kernel
+ * stack, interrupts off, lock not held. Those take the lock, do their work,
+ * choose cpu->cur and leave by arch_leave(), which drops the lock and enters the
+ * program or idles. System calls: see syscall_table in cpu.h. An
  * interrupt that arrives in the idle loop enters with cpu->cur NULL. A trap in
  * the kernel is a panic, except inside arch_copy.
  */

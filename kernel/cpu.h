@@ -23,7 +23,8 @@ struct cpu {
 	unsigned index;
 	unsigned hardware_id; /* APIC id */
 	bool online;
-	bool resched;	     /* [K] pick again before leaving */
+	bool resched;	     /* [K] pick again before leaving; entry.S tests both */
+	bool attention;	     /* [K] leave by kernel_leave: a timer or the slice changed */
 	struct silo *payer;  /* [K] who pays for the time since `since` */
 	uint64_t since;	     /* [K] TSC at the last charge */
 	uint64_t slice_end;  /* [K] ns; DEADLINE_NEVER when nobody waits */
@@ -71,8 +72,14 @@ static inline void unlock_kernel(void)
 	__atomic_store_n(&kernel_lock.locked, 0, __ATOMIC_RELEASE);
 }
 
-/* Entered from arch with the registers saved in cur->regs. They end in arch_leave. */
-noreturn void kernel_syscall(struct thread *cur);
+/* System calls: arch saves the registers in cur->regs, takes the lock, calls the handler from
+ * syscall_table (kernel_no_such_call for a gap), and leaves: at once when cur goes on and this CPU
+ * has neither `resched` nor `attention` and cur neither `dying` nor `interrupted`; else by
+ * kernel_leave. `where`: for lock=measure. */
+extern void (*const syscall_table[])(struct thread *cur);
+void kernel_no_such_call(struct thread *cur);
+noreturn void kernel_leave(uint64_t where);
+/* Faults and interrupts: registers saved, lock not held. They end in arch_leave. */
 struct fault_info {
 	enum fault_reason reason;
 	uint64_t code, address;

@@ -507,21 +507,27 @@ int64_t sys_handle_shrink(struct thread *cur, handle_t h, uint32_t rights)
 	return err;
 }
 
-/* Kill the leaf that the leftmost path leads to. */
-static void kill_one_below(struct cap *root)
+/* Kill the leaf that the leftmost path leads to; false: a mapping has more than one slice. */
+static bool kill_one_below(struct cap *root)
 {
-	struct cap *c = root->child;
+	struct cap *c = root->child, *parent;
+	bool tomb;
 
 	while (c->child)
 		c = c->child;
+	parent = c->parent;
 	switch ((enum cap_kind)c->kind) {
 	case CAP_HANDLE: cap_close(c); break;
-	case CAP_MAPPING: mapping_revoked(c); break;
+	case CAP_MAPPING:
+		tomb = parent->kind == CAP_TOMB; /* may go with its last child */
+		mapping_revoked(c);
+		return !tomb && parent->child != c;
 	case CAP_TOMB:
 		cap_unlink(c);
 		cap_free(c);
 		break;
 	}
+	return true;
 }
 
 int64_t sys_handle_revoke(struct thread *cur, handle_t h)
@@ -532,8 +538,8 @@ int64_t sys_handle_revoke(struct thread *cur, handle_t h)
 	if (err)
 		return err;
 	c->revoking = true;
-	for (unsigned i = 0; i < SLICE_CAPS && c->child; i++)
-		kill_one_below(c);
+	for (unsigned i = 0; i < SLICE_CAPS && c->child && kill_one_below(c); i++)
+		;
 	if (c->child)
 		return K_RESTART;
 	c->revoking = false;

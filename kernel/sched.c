@@ -94,8 +94,10 @@ void sched_ready(struct thread *t)
 	target = kick_target(t);
 	if (target)
 		sched_kick(target);
-	else if (here->slice_end == DEADLINE_NEVER)
+	else if (here->slice_end == DEADLINE_NEVER) {
 		here->slice_end = arch_now() + SLICE_NS; /* share this CPU in turn */
+		here->attention = true;
+	}
 }
 
 void sched_remove(struct thread *t)
@@ -197,6 +199,7 @@ void sched_timer_check(void)
 {
 	struct cpu *c = this_cpu();
 
+	c->attention = lock_measured;
 	if (unlikely(timer_next() < c->timer_armed || c->slice_end < c->timer_armed))
 		timer_program(c);
 }

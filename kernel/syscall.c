@@ -93,24 +93,32 @@ static void current_check(struct thread *cur)
 		(void)thread_interrupt_deliver(cur); /* inside the shim: tried again later */
 }
 
-static noreturn void kernel_leave(uint64_t where)
+/* A thread that began to wait although an interrupt request was pending: it does not wait. */
+struct thread *parked_interrupted;
+
+static void parked_interrupt(void)
+{
+	struct thread *t = parked_interrupted;
+
+	parked_interrupted = NULL;
+	thread_interrupt_wait(t);
+}
+
+noreturn void kernel_leave(uint64_t where)
 {
 	struct cpu *c = this_cpu();
 
-	while (unlikely(!c->cur || c->resched)) {
+	if (unlikely(!c->cur || c->resched)) {
 		bool more = process_cleanup_slice();
 
 		more |= memory_cleanup_slice();
 		sched_pick();
-		if (!more)
-			break;
-		if (c->cur) {
+		if (more)
 			sched_soon(c); /* the next slice at the next entry */
-			break;
-		}
-		unlock_kernel();
-		arch_relax();
-		lock_kernel();
+	}
+	if (unlikely(parked_interrupted)) {
+		parked_interrupt();
+		kernel_leave(where);
 	}
 	if (c->cur && unlikely(c->cur->dying | c->cur->interrupted)) {
 		current_check(c->cur);
@@ -136,16 +144,9 @@ int64_t sys_null(struct thread *cur)
 	return 0;
 }
 
-noreturn void kernel_syscall(struct thread *cur)
+void kernel_no_such_call(struct thread *cur)
 {
-	uint64_t number = REGS_NUMBER(&cur->regs), index = number - SYSCALL_BASE;
-
-	kernel_enter();
-	if (likely(index < array_len(syscall_table) && syscall_table[index]))
-		syscall_table[index](cur);
-	else
-		REGS_RESULT(&cur->regs) = (uint64_t)-ENOSYS;
-	kernel_leave(number);
+	REGS_RESULT(&cur->regs) = (uint64_t)-ENOSYS;
 }
 
 /* ---- faults -------------------------------------------------------------------------- */
@@ -156,8 +157,16 @@ bool upcall_enter(struct thread *t, const struct fault_info *f)
 	struct process *p = t->process;
 	uint64_t head = offsetof(struct thread_block, msg);
 
-	if (aspace_read(t->aspace, t->block, &b, head) != (int64_t)head || b.busy)
+	if (aspace_read(t->aspace, t->block, &b, head) != (int64_t)head)
 		return false;
+	if (b.busy) {
+		uint32_t idle = 0;
+
+		/* THREAD_BLOCK_PASS: the handler wants this fault reported as it is, once. */
+		if (b.busy == THREAD_BLOCK_PASS)
+			(void)!aspace_write(t->aspace, t->block, &idle, sizeof(idle));
+		return false;
+	}
 	b.busy = 1;
 	b.reason = f->reason;
 	b.code = f->code;
@@ -166,6 +175,7 @@ bool upcall_enter(struct thread *t, const struct fault_info *f)
 	if (aspace_write(t->aspace, t->block, &b, head) != (int64_t)head)
 		return false;
 	regs_enter_user(&t->regs, p->fault_entry);
+	memory_call_drop(t);
 	return true;
 }
 
@@ -201,6 +211,8 @@ noreturn void kernel_fault(struct thread *cur, const struct fault_info *f)
 
 	kernel_enter();
 	stat_faults++;
+	if (unlikely(cur->dying))
+		kernel_leave(f->reason);
 	if (f->reason == FAULT_PAGE)
 		result = aspace_fault(cur->aspace, cur, f->address, f->access, &info.reason);
 	if (result == -EFAULT)

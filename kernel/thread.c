@@ -78,6 +78,9 @@ int thread_make(struct process *p, struct aspace *as, const struct thread_args *
 	t->affinity = UINT64_MAX;
 	t->cpus = p->silo->affinity;
 	err = message_page_make(t, a->msg);
+	if (!err && a->block && aspace_write(as, a->block + offsetof(struct thread_block, msg),
+					     &t->msg_addr, sizeof(t->msg_addr)) < 0)
+		err = -EFAULT;
 	if (!err)
 		err = arch_thread_init(t, a);
 	if (err) {
@@ -117,6 +120,8 @@ void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
 {
 	cur->run = why;
 	this_cpu()->cur = NULL;
+	if (unlikely(cur->interrupted))
+		parked_interrupted = cur;
 	if (deadline != DEADLINE_NEVER)
 		timer_arm(&cur->timer, deadline);
 }
@@ -378,6 +383,16 @@ bool thread_interrupt_deliver(struct thread *t)
 	return true;
 }
 
+/* End an interruptible wait with EINTR. */
+void thread_interrupt_wait(struct thread *t)
+{
+	if (!waits_interruptibly(t))
+		return;
+	thread_unwait(t);
+	thread_wake(t, -EINTR);
+	t->interrupted = t->process->fault_entry != 0;
+}
+
 int64_t sys_thread_interrupt(struct thread *cur, handle_t thread, uint64_t arg)
 {
 	struct object *o;
@@ -391,13 +406,10 @@ int64_t sys_thread_interrupt(struct thread *cur, handle_t thread, uint64_t arg)
 		return -ESRCH;
 	t->interrupt_arg = arg;
 	t->interrupted = true;
-	if (waits_interruptibly(t)) {
-		thread_unwait(t);
-		thread_wake(t, -EINTR);
-		t->interrupted = t->process->fault_entry != 0;
-	} else if (t->run == THREAD_RUNNING && t->cpu != this_cpu()) {
+	if (waits_interruptibly(t))
+		thread_interrupt_wait(t);
+	else if (t->run == THREAD_RUNNING)
 		sched_kick(t->cpu);
-	}
 	return 0;
 }
 
@@ -462,7 +474,10 @@ int64_t sys_thread_state_set(struct thread *cur, handle_t thread, uint32_t what,
 		if (len != sizeof(regs))
 			return -EINVAL;
 		err = copy_in(cur, &regs, in, sizeof(regs));
-		return err ? err : arch_regs_set(t, &regs);
+		if (err)
+			return err;
+		memory_call_drop(t);
+		return arch_regs_set(t, &regs);
 	}
 	if (what != THREAD_FPU || len != arch_fpu_size())
 		return -EINVAL;

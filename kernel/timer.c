@@ -7,6 +7,7 @@
  * one-shot cover it (sched.c asks timer_next() before leaving the kernel).
  */
 #include "timer.h"
+#include "cpu.h"
 
 #define FIRE_MAX 64
 
@@ -87,6 +88,8 @@ void timer_arm(struct timer *t, uint64_t deadline)
 	t->child = t->next = t->prev = NULL;
 	t->armed = true;
 	root = meld(root, t);
+	if (root == t)
+		this_cpu()->attention = true;
 }
 
 uint64_t timer_next(void)

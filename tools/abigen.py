@@ -170,7 +170,7 @@ def dispatch_header(calls):
            "\t\tif ((result) != SYSCALL_NO_RESULT) \\\n"
            "\t\t\t(cur)->regs.rax = (uint64_t)(result); \\\n\t} while (0)\n#endif\n\n"]
     out += [wrapper(c) for c in calls if not c.regs]
-    out.append("static void (*const syscall_table[SYSCALL_END - SYSCALL_BASE])"
+    out.append("void (*const syscall_table[SYSCALL_END - SYSCALL_BASE])"
                "(struct thread *cur) = {\n")
     out += ["\t[SYS_%s - SYSCALL_BASE] = %s_%s,\n" % (c.name, "sys" if c.regs else "call", c.name)
             for c in calls]

@@ -22,6 +22,21 @@ static void editor_show(void *ctx, const char *text, size_t len)
 	out_bytes(text, len);
 }
 
+/* "bulkhead$ ", with the working directory if it is another than the root. */
+static const char *prompt_text(void)
+{
+	static char text[80];
+	const char *cwd = ns_client()->cwd;
+	size_t len = strlen(cwd);
+	bool cut = len > 48;
+
+	if (len == 1)
+		return "bulkhead$ ";
+	snprintf(text, sizeof(text), "bulkhead %s%s$ ", cut ? "..." : "",
+		 cut ? cwd + len - 48 : cwd);
+	return text;
+}
+
 /* One line from the keyboard, or NULL at the end of the file. */
 static char *line_read(void)
 {
@@ -31,7 +46,7 @@ static char *line_read(void)
 	static int64_t left;
 
 	console_raw(true);
-	edit_begin(&editor, "$ ");
+	edit_begin(&editor, prompt_text());
 	for (;;) {
 		int64_t n = left, i = 0;
 

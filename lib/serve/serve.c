@@ -214,6 +214,15 @@ static void message_9p(struct serve *s, uint64_t tag)
 		refuse(s, -EBADMSG);
 }
 
+/* End the loop for who may stop silos; anybody can have a connector. */
+static int64_t stop_ask(struct serve *s, const struct identity *from)
+{
+	if (!(from->flags & IDENTITY_SYSTEM) || !(from->mode & MODE_STOP))
+		return -EPERM;
+	s->stop = true;
+	return 0;
+}
+
 static void message_call(struct serve *s, const struct ipc_msg *m)
 {
 	struct message_page *page = message_page();
@@ -230,6 +239,8 @@ static void message_call(struct serve *s, const struct ipc_msg *m)
 		c.answer[1] = s->p9.errors;
 		c.answer[2] = s->kept_count;
 		result = (int64_t)s->p9.served;
+	} else if (c.label == SERVE_LABEL_STOP) {
+		result = stop_ask(s, &c.from);
 	} else if (s->call) {
 		result = s->call(s, &c);
 	}

@@ -16,7 +16,8 @@
  *
  * A message whose label has SERVE_LABEL_9P set, or no label, carries a 9P frame. Other labels are
  * calls of their own: SERVE_LABEL_PING is answered here (words: requests served, errors, requests
- * kept), which tells a supervisor that the loop turns; the rest goes to serve->call.
+ * kept), which tells a supervisor that the loop turns. SERVE_LABEL_STOP ends the loop if it comes
+ * from a silo of system tier whose mode has STOP. The rest goes to serve->call.
  *
  * Who may lie: every sender, in every byte and word. Frames with text are copied before they are
  * decoded, since an op may make calls of its own, which use the same message page.
@@ -37,6 +38,7 @@
 
 #define SERVE_LABEL_9P	 0x80000000u /* the rest is a number that finds an abandoned request */
 #define SERVE_LABEL_PING 0x50494e47u /* "PING" */
+#define SERVE_LABEL_STOP 0x53544f50u /* "STOP" */
 
 #define SERVE_SESSIONS 256u
 #define SERVE_REQUESTS 64u /* kept, a session */

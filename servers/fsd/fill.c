@@ -90,6 +90,7 @@ int64_t file_fill(struct fsd *f, struct inode *n, uint32_t first, uint32_t end)
 	uint32_t i;
 	int64_t err = 0;
 
+	f->serial++;
 	for (i = first; i < end; i++) {
 		if (page_find(f, n->info.ino, i))
 			continue;

@@ -40,6 +40,7 @@
 
 #define FSD_PAGE    4096u
 #define FSD_SHIFT   12
+#define POOL_MIN    1024u /* pages; what one operation may need at once, several times */
 #define SECTOR	    512u
 #define PAGE_NONE   UINT32_MAX
 #define RING_SIZE   256u  /* entries of the ring */
@@ -342,6 +343,10 @@ struct fsd {
 	void *host; /* sys.c's */
 };
 
+/* All of it but ring and sessions. pool: of `pages` pages, mapped. Errors: -ENOMEM. */
+FSD_MUST int fsd_init(struct fsd *f, const char *source, void *pool, uint32_t pages);
+/* Gives back what it took from the heap; nobody uses it any more. For tests. */
+void fsd_fini(struct fsd *f);
 /* What every event ends with: run what was woken, tell the driver. */
 void fsd_turn(struct fsd *f);
 

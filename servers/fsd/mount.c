@@ -7,6 +7,7 @@
  * started again: a disk does not mend itself.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "servers/fsd/fsd.h"
 
@@ -103,6 +104,42 @@ void fs_start(struct fsd *f)
 	state_set(f, FS_MOUNTING, 0);
 	if (job_spawn(f, &j))
 		fs_fail(f, -ENOMEM, "no memory to mount with");
+}
+
+/* ---- all of it --------------------------------------------------------------------------------- */
+
+int fsd_init(struct fsd *f, const char *source, void *pool, uint32_t pages)
+{
+	int err;
+
+	*f = (struct fsd){.source = source};
+	f->ready_end = &f->ready;
+	f->search_until = fsd_now() + SEARCH_NS;
+	disk_init(f);
+	err = pool_init(f, pool, pages);
+	return err ? err : inode_init(f);
+}
+
+void fsd_fini(struct fsd *f)
+{
+	struct job *j;
+
+	for (uint32_t i = 0; i <= f->inode_mask; i++) {
+		struct inode *n = f->inode_buckets[i], *next;
+
+		for (; n; n = next) {
+			next = n->chain;
+			free(n);
+		}
+	}
+	while ((j = f->free_jobs)) {
+		f->free_jobs = j->next;
+		free(j);
+	}
+	free(f->inode_buckets);
+	free(f->names);
+	free(f->page);
+	free(f->buckets);
 }
 
 void fsd_turn(struct fsd *f)

@@ -118,7 +118,7 @@ static void server_adopt(struct init *init, struct server *s, struct kept *list,
 
 bool init_adopt(struct init *init)
 {
-	static struct kept list[HANDLE_SLOTS_MAX / 64];
+	static struct kept list[2 * KEPT_MAX];
 	int n = kept_own(init->self, list, sizeof(list) / sizeof(list[0]));
 
 	if (n <= 0 || !state_find(init, list, (unsigned)n))

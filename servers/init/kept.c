@@ -82,6 +82,22 @@ int kept_make(handle_t self, struct kept *kept, handle_t handle)
 	return 0;
 }
 
+int kept_give(handle_t process, struct kept *list, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		int64_t given;
+
+		if (list[i].handle == HANDLE_NONE)
+			continue;
+		given = sys_process_give(process, list[i].handle, RIGHTS_SAME, HANDLE_KEPT);
+		if (given < 0)
+			return (int)given;
+		sys_handle_close(list[i].handle);
+		list[i].handle = HANDLE_NONE;
+	}
+	return 0;
+}
+
 handle_t kept_pick(struct kept *list, unsigned count, uint64_t object)
 {
 	for (unsigned i = 0; i < count; i++) {

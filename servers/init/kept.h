@@ -12,7 +12,7 @@
 #pragma once
 #include "abi/types.h"
 
-#define KEPT_MAX  64 /* that a keeper takes from one corpse */
+#define KEPT_MAX  2048 /* that init takes from one corpse: sipd's has some for each silo */
 #define KEPT_MUST __attribute__((warn_unused_result))
 
 struct kept {
@@ -35,6 +35,12 @@ KEPT_MUST int kept_own(handle_t self, struct kept *out, unsigned max);
  * kept->object is its object's number. On failure it stays as it was.
  */
 KEPT_MUST int kept_make(handle_t self, struct kept *kept, handle_t handle);
+
+/*
+ * Give all of a list to a process that has not run yet, as kept handles without names, and close
+ * them here: kept_own finds them there. On failure what was not given is still in the list.
+ */
+KEPT_MUST int kept_give(handle_t process, struct kept *list, unsigned count);
 
 /* Take the entry with this object number out of a list (its handle becomes HANDLE_NONE there).
  * HANDLE_NONE: there is none. */

@@ -21,7 +21,7 @@
 #include "sys/log.h"
 #include "sys/sys.h"
 
-#define HANDLES_MAX (KEPT_MAX + 24)
+#define HANDLES_MAX BOOTSTRAP_NAMES
 #define ARGV_MAX    (SILO_ARGS_MAX + 2)
 #define RECOVERY    "/boot/bin/recovery"
 
@@ -88,14 +88,6 @@ static void give_sipd(struct launch *l)
 	}
 }
 
-static void give_kept(struct launch *l)
-{
-	struct server *s = l->s;
-
-	for (unsigned i = 0; i < s->kept_count; i++)
-		give(l, NULL, s->kept[i].handle, RIGHTS_SAME, HANDLE_KEPT);
-}
-
 static void handles_gather(struct launch *l, enum server_name name)
 {
 	give_common(l);
@@ -109,7 +101,6 @@ static void handles_gather(struct launch *l, enum server_name name)
 	case SERVER_SIPD: give_sipd(l); break;
 	case SERVERS: break;
 	}
-	give_kept(l);
 }
 
 static void words_gather(struct launch *l)
@@ -124,14 +115,18 @@ static void words_gather(struct launch *l)
 		l->envp[i] = silo_text(d, d->env[i]);
 }
 
-/* The successor has what was kept: ours go. */
-static void kept_given(struct server *s)
+/* What was kept goes to the successor; so did the channel. */
+static int kept_hand_on(struct server *s)
 {
-	kept_close(s->kept, s->kept_count);
+	int err = kept_give(s->process, s->kept, s->kept_count);
+
+	if (err)
+		return err;
 	s->kept_count = 0;
 	if (s->place.channel != HANDLE_NONE)
 		sys_handle_close(s->place.channel);
 	s->place.channel = HANDLE_NONE;
+	return 0;
 }
 
 int server_launch(struct init *init, struct server *s)
@@ -163,8 +158,7 @@ int server_launch(struct init *init, struct server *s)
 		return err;
 	s->process = spawned.process;
 	s->thread = spawned.thread;
-	kept_given(s);
-	return 0;
+	return kept_hand_on(s);
 }
 
 void recovery_start(struct init *init)

@@ -169,8 +169,7 @@ static void take_kept(struct init *init, struct server *s)
 
 	if (s->process == HANDLE_NONE)
 		return;
-	n = kept_take(init->self, s->process, s->kept + s->kept_count,
-		      KEPT_MAX - s->kept_count);
+	n = kept_take(init->self, s->process, s->kept + s->kept_count, KEPT_MAX - s->kept_count);
 	if (n < 0) {
 		log_print("init: %s: what it kept is lost: %d", s->name, n);
 		return;

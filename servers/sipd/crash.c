@@ -146,9 +146,9 @@ void kept_return(struct silo *s)
 
 	if (s->process == HANDLE_NONE)
 		return;
-	kept_close(s->kept, s->kept_count);
-	n = kept_take(s->sipd->self, s->process, s->kept, SIPD_KEPT_MAX);
-	s->kept_count = n < 0 ? 0 : (unsigned)n;
+	n = kept_take(s->sipd->self, s->process, s->kept + s->kept_count,
+		      SIPD_KEPT_MAX - s->kept_count);
+	s->kept_count += n < 0 ? 0 : (unsigned)n;
 	place_return(&s->place, &s->slot->ids.place, s->kept, s->kept_count);
 	if (n < 0 || sys_process_reap(s->process) < 0)
 		log_print("sipd: %s: its corpse could not be cleared", s->slot->desc.name);

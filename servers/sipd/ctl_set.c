@@ -234,7 +234,7 @@ int ctl_mount(struct p9_call *call, int argc, char **argv)
 int ctl_restart(struct p9_call *call, int argc, char **argv)
 {
 	char reason[SILO_REASON_MAX] = "too long", text[CTL_TEXT_MAX];
-	struct silo_restart_policy policy;
+	struct silo_restart_policy policy = SILO_RESTART_DEFAULT;
 	struct silo *s;
 	int err = ctl_begin(call, AUDIT_CONFIG, false, &s);
 

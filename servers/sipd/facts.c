@@ -186,9 +186,9 @@ static const char *dma_confined(struct sipd *d)
 
 		if (!s->slot || !life_active(&s->slot->life))
 			continue;
-		for (unsigned j = 0; j < s->leases; j++) {
-			any |= s->lease[j].dma;
-			all &= !s->lease[j].dma || s->lease[j].confined;
+		for (unsigned j = 0; j < s->slot->leases; j++) {
+			any |= s->slot->lease[j].dma;
+			all &= !s->slot->lease[j].dma || s->slot->lease[j].confined;
 		}
 	}
 	return !any ? "no device in use" : all ? "yes" : "no";
@@ -285,8 +285,8 @@ void facts_caps(struct silo *s, struct p9_text *out)
 		p9_text_printf(out, "Console %s\n", s->slot->console);
 	if (s->slot->life.state == LIFE_LOADING)
 		return;
-	for (unsigned i = 0; i < s->leases; i++)
-		p9_text_printf(out, "Device %s\n", s->lease[i].path);
+	for (unsigned i = 0; i < s->slot->leases; i++)
+		p9_text_printf(out, "Device %s\n", s->slot->lease[i].path);
 }
 
 /* ---- processes

@@ -20,20 +20,21 @@
 #include "sys/info.h"
 #include "sys/log.h"
 
-#define DEVICES_MAX (SILO_DEVICES_MAX + SIPD_BOUND_MAX)
-#define HANDLES_MAX (SIPD_KEPT_MAX + DEVICES_MAX + 12)
+#define HANDLES_MAX BOOTSTRAP_NAMES
 #define ZOMBIE_NS   (100 * NS_PER_MS) /* between looks at a silo in quarantine */
 #define ZOMBIE_MAX  20
+
+_Static_assert(SIPD_DEVICES_MAX + 12 <= HANDLES_MAX, "all names fit the bootstrap block");
 
 struct launch {
 	struct silo *s;
 	struct spawn_handle handles[HANDLES_MAX];
 	unsigned count;
-	handle_t device[DEVICES_MAX];
+	handle_t device[SIPD_DEVICES_MAX];
 	unsigned devices;
 	handle_t terminal; /* opened session, ours to close; HANDLE_NONE: the output ring */
 	handle_t image;	   /* VMO, ours to close; HANDLE_NONE: the archive's */
-	char names[DEVICES_MAX][16];
+	char names[SIPD_DEVICES_MAX][16];
 	const char *argv[SILO_ARGS_MAX + 2];
 	const char *envp[SILO_ENV_MAX + 1];
 };
@@ -146,7 +147,7 @@ static int silo_prepare(struct silo *s, char *why)
 		if (err)
 			return fail(why, (int)err, "creating the silo");
 	}
-	if (s->leases)
+	if (s->slot->leases)
 		leases_reset(s);
 	err = quarantine_wait(s, &info);
 	if (err)
@@ -247,8 +248,6 @@ static void handles_gather(struct launch *l)
 	give(l, "serve", s->place.channel, RIGHTS_SAME, HANDLE_KEPT);
 	give(l, "state", s->state, RIGHTS_SAME, 0);
 	devices_give(l);
-	for (unsigned i = 0; i < s->kept_count; i++)
-		give(l, NULL, s->kept[i].handle, RIGHTS_SAME, HANDLE_KEPT);
 }
 
 /* ---- the process -------------------------------------------------------------------------------
@@ -278,14 +277,18 @@ static int process_make(struct launch *l, const struct spawn_image *image)
 	return err ? err : sipd_keep(d, &s->thread, &s->slot->ids.thread);
 }
 
-/* Its successor has what was kept; we have it again at its end. */
-static void kept_given(struct silo *s)
+/* What was kept goes to the successor; so did the channel. We have it again at its end. */
+static int kept_hand_on(struct silo *s, char *why)
 {
-	kept_close(s->kept, s->kept_count);
+	int err = kept_give(s->process, s->kept, s->kept_count);
+
+	if (err)
+		return fail(why, err, "handing on what was kept");
 	s->kept_count = 0;
 	if (s->place.channel != HANDLE_NONE)
 		sys_handle_close(s->place.channel);
 	s->place.channel = HANDLE_NONE;
+	return 0;
 }
 
 static int process_start(struct silo *s, char *why)
@@ -327,8 +330,8 @@ static int launch_run(struct launch *l, char *why)
 	err = process_make(l, &image);
 	if (err)
 		return fail(why, err, "making its process");
-	kept_given(s);
-	return process_start(s, why);
+	err = kept_hand_on(s, why);
+	return err ? err : process_start(s, why);
 }
 
 void launch_undo(struct silo *s)

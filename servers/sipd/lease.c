@@ -87,8 +87,8 @@ static bool platform_matches(const char *line, const char *end, const struct sil
 
 static bool leased(const struct silo *s, const char *path)
 {
-	for (unsigned i = 0; i < s->leases; i++)
-		if (!strcmp(s->lease[i].path, path))
+	for (unsigned i = 0; i < s->slot->leases; i++)
+		if (!strcmp(s->slot->lease[i].path, path))
 			return true;
 	return false;
 }
@@ -143,7 +143,7 @@ static int list_read(struct search *q, char **list, const char *path)
 static int lease_one(struct search *q, const char *path, handle_t *out)
 {
 	struct silo *s = q->s;
-	struct lease *lease = &s->lease[s->leases];
+	struct lease *lease = &s->slot->lease[s->slot->leases];
 	struct device_info info;
 	int err = remote_lease(path, s->id, out);
 
@@ -157,7 +157,7 @@ static int lease_one(struct search *q, const char *path, handle_t *out)
 		lease->dma = info.args.dma_max != 0;
 		lease->confined = info.confined;
 	}
-	s->leases++;
+	s->slot->leases++;
 	return 0;
 }
 
@@ -202,7 +202,7 @@ int leases_take(struct silo *s, handle_t *handles, unsigned *made, char *why)
 	int err = 0;
 
 	*made = 0;
-	s->leases = 0;
+	s->slot->leases = 0;
 	for (uint32_t i = 0; i < desc->devices && !err; i++)
 		err = lease_described(&q, &desc->device[i], handles, made);
 	for (unsigned i = 0; i < SIPD_BOUND_MAX && !err; i++)
@@ -215,11 +215,11 @@ int leases_take(struct silo *s, handle_t *handles, unsigned *made, char *why)
 
 void leases_reset(struct silo *s)
 {
-	for (unsigned i = 0; i < s->leases; i++) {
-		int err = remote_command(s->lease[i].path, "reset");
+	for (unsigned i = 0; i < s->slot->leases; i++) {
+		int err = remote_command(s->slot->lease[i].path, "reset");
 
 		if (err)
 			log_print("sipd: %s: resetting %s: %s", s->slot->desc.name,
-				  s->lease[i].path, error_text(err));
+				  s->slot->lease[i].path, error_text(err));
 	}
 }

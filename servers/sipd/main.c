@@ -133,6 +133,7 @@ static int sipd_begin(struct sipd *d)
 		silos_resume(d);
 	}
 	silos_start_boot(d);
+	silos_check(d);
 	timer_update(d);
 	return 0;
 }

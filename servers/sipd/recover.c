@@ -73,6 +73,9 @@ static bool slot_sane(const struct slot *s)
 
 	for (unsigned i = 0; sane && i < SIPD_BOUND_MAX; i++)
 		sane = terminated(s->bound[i], sizeof(s->bound[i]));
+	sane = sane && s->leases <= SIPD_DEVICES_MAX;
+	for (unsigned i = 0; sane && i < s->leases; i++)
+		sane = terminated(s->lease[i].path, sizeof(s->lease[i].path));
 	return sane;
 }
 

@@ -27,16 +27,17 @@
 
 #define SIPD_MUST __attribute__((warn_unused_result))
 
-#define SIPD_SILOS	128u
-#define SIPD_TITLE_MAX	31u
-#define SIPD_NOTES_MAX	127u
-#define SIPD_BOUND_MAX	8u	      /* devices bound by ctl */
-#define SIPD_BOUND_LEN	32u	      /* "00:1f.2", "uart1" and NUL */
-#define SIPD_KEPT_MAX	24u	      /* that a silo keeps beside its channel */
-#define SIPD_STATE_SIZE (1u << 20)    /* bytes of a `keeper on` silo's state VMO */
-#define SIPD_CALL_NS	5000000000ull /* deadline of calls to rootd, devd, file servers */
-#define SIPD_FIRST_SYS	100u	      /* ids that sipd gives out itself, by tier */
-#define SIPD_FIRST_USER 1000u
+#define SIPD_SILOS	 128u
+#define SIPD_TITLE_MAX	 31u
+#define SIPD_NOTES_MAX	 127u
+#define SIPD_BOUND_MAX	 8u  /* devices bound by ctl */
+#define SIPD_BOUND_LEN	 32u /* "00:1f.2", "uart1" and NUL */
+#define SIPD_DEVICES_MAX (SILO_DEVICES_MAX + SIPD_BOUND_MAX)
+#define SIPD_KEPT_MAX	 24u	       /* that a silo keeps beside its channel */
+#define SIPD_STATE_SIZE	 (1u << 20)    /* bytes of a `keeper on` silo's state VMO */
+#define SIPD_CALL_NS	 5000000000ull /* deadline of calls to rootd, devd, file servers */
+#define SIPD_FIRST_SYS	 100u	       /* ids that sipd gives out itself, by tier */
+#define SIPD_FIRST_USER	 1000u
 
 /* ---- what outlives sipd -----------------------------------------------------------------------
  */
@@ -49,6 +50,11 @@ struct ending {
 	uint32_t reason; /* enum fault_reason */
 	uint64_t fault_code, address, rip;
 	bool hung, killed; /* it did not answer pings; it was ended by force */
+};
+
+struct lease {
+	char path[64];	    /* of its control file, to reset it: "/dev/pci/00:03.0/ctl" */
+	bool dma, confined; /* it may move memory; an IOMMU domain confines it */
 };
 
 struct slot_ids {
@@ -77,7 +83,9 @@ struct slot {
 	char error[P9_TREE_REASON_MAX]; /* why the last command was refused */
 	char console[64];		/* file that is its terminal; "": its output ring */
 	char bound[SIPD_BOUND_MAX][SIPD_BOUND_LEN];
-	struct silo_desc desc; /* its name is the label, its id the silo's */
+	uint32_t leases;
+	struct lease lease[SIPD_DEVICES_MAX]; /* of the last start */
+	struct silo_desc desc;		      /* its name is the label, its id the silo's */
 };
 
 #define STORE_MAGIC   0x44504953u /* "SIPD" */
@@ -98,11 +106,6 @@ struct output;
 struct pinger;
 struct sipd;
 
-struct lease {
-	char path[64];	    /* of its control file, to reset it: "/dev/pci/00:03.0/ctl" */
-	bool dma, confined; /* it may move memory; an IOMMU domain confines it */
-};
-
 struct silo {
 	struct sipd *sipd;		       /* [C] */
 	struct slot *slot;		       /* [L] NULL: this place is free */
@@ -113,8 +116,6 @@ struct silo {
 	bool mounted;			       /* [L] all that it provides, from this place */
 	struct kept kept[SIPD_KEPT_MAX];       /* [L] between a process and its successor */
 	unsigned kept_count;
-	struct lease lease[SILO_DEVICES_MAX + SIPD_BOUND_MAX]; /* [L] of the last start */
-	unsigned leases;
 	uint64_t pid;		     /* [L] of the process just made */
 	struct serve_watch watch;    /* [M] EVENT_SILO */
 	struct output *output;	     /* [M] */
@@ -192,6 +193,8 @@ void silo_look(struct silo *s);
 /* A worker is done with it: 0, or the error and why. */
 void silo_loaded(struct silo *s, int err, const char *why);
 void silos_start_boot(struct sipd *d);
+/* Something runs, or may: who waited for it? */
+void silos_check(struct sipd *d);
 /* Set the timer to the next thing that is due. */
 void timer_update(struct sipd *d);
 void timer_fired(struct serve_watch *w, const struct event *e);
@@ -220,7 +223,7 @@ SIPD_MUST int worker_mount(struct silo *s);
 SIPD_MUST int silo_launch(struct silo *s, char *why);
 /* End what is left of a launch that failed, or of one that a predecessor had begun. */
 void launch_undo(struct silo *s);
-/* Lease what the description and ctl name. handles: SILO_DEVICES_MAX + SIPD_BOUND_MAX. Returns how
+/* Lease what the description and ctl name. handles: SIPD_DEVICES_MAX. Returns how
  * many. The handles are the caller's, also those made before a failure (*made counts). */
 SIPD_MUST int leases_take(struct silo *s, handle_t *handles, unsigned *made, char *why);
 /* Reset the functions that the predecessor had, so that its DMA memory leaves quarantine. */

@@ -83,8 +83,7 @@ static void needs_check(struct silo *s)
 	happen(s, LIFE_NEEDS_MET);
 }
 
-/* Something runs now: who waited for it? */
-static void waiting_check(struct sipd *d)
+void silos_check(struct sipd *d)
 {
 	for (unsigned i = 0; i < SIPD_SILOS; i++)
 		if (d->silo[i].slot && d->silo[i].slot->life.state == LIFE_WAITING)
@@ -219,7 +218,7 @@ void silo_loaded(struct silo *s, int err, const char *why)
 	health_begin(s);
 	happen(s, LIFE_LOADED);
 	silo_look(s); /* it may have ended before we were ready to hear it */
-	waiting_check(s->sipd);
+	silos_check(s->sipd);
 }
 
 static bool ended(const struct silo_info *info)
@@ -263,35 +262,46 @@ void silo_look(struct silo *s)
 	happen(s, event);
 }
 
-/* A server of init: nothing is ours to decide, but its starts and ends are told. Events of one silo
- * coalesce: a start that comes while it ran hides an end. */
-static void foreign_look(struct silo *s, const struct event *e)
+/*
+ * A server of init: nothing is ours to decide, but its starts and ends are told. Events of one silo
+ * coalesce, and some came while no sipd looked: what counts is whether its main process is another.
+ */
+static void foreign_look(struct silo *s)
 {
 	struct slot *slot = s->slot;
-	bool ran = slot->started != 0;
+	struct silo_info info;
+	bool gone;
 
-	if (e->data0 == SILO_CRASHED) {
-		event_note(s->sipd, SIP_CRASHED, s->id, e->data1, 0);
-	} else if (e->data0 == SILO_STOPPED || (e->data0 == SILO_RUNNING && ran)) {
-		event_note(s->sipd, SIP_STOPPED, s->id, 0,
-			   e->data0 == SILO_STOPPED ? (uint32_t)e->data1 : 0);
+	if (sys_silo_info(s->silo, &info) < 0)
+		return;
+	gone = slot->pid && slot->pid != info.main_pid;
+	if (info.state == SILO_CRASHED || info.state == SILO_STOPPED) {
+		gone = slot->pid != 0;
+		info.main_pid = 0;
 	}
-	slot->started = 0;
-	if (e->data0 != SILO_RUNNING)
+	if (gone && info.state == SILO_CRASHED)
+		event_note(s->sipd, SIP_CRASHED, s->id, (uint64_t)info.main_reason << 32, 0);
+	else if (gone)
+		event_note(s->sipd, SIP_STOPPED, s->id, slot->pid, (uint32_t)info.main_code);
+	if (slot->pid == info.main_pid)
+		return;
+	slot->pid = info.main_pid;
+	slot->started = slot->pid ? time_now() : 0;
+	if (!slot->pid)
 		return;
 	slot->starts++;
-	slot->started = time_now();
-	event_note(s->sipd, SIP_STARTED, s->id, 0, slot->starts);
+	event_note(s->sipd, SIP_STARTED, s->id, slot->pid, slot->starts);
 }
 
 static void watch_fired(struct serve_watch *w, const struct event *e)
 {
 	struct silo *s = w->arg;
 
+	(void)e;
 	if (!s->slot)
 		return;
 	if (s->slot->flags & SLOT_FOREIGN)
-		foreign_look(s, e);
+		foreign_look(s);
 	else
 		silo_look(s);
 }
@@ -308,19 +318,16 @@ void foreign_watch(struct sipd *d)
 
 	for (unsigned i = 0; i < SIPD_SILOS; i++) {
 		struct silo *s = &d->silo[i];
-		struct silo_info info;
 
 		if (!s->slot || !(s->slot->flags & SLOT_FOREIGN))
 			continue;
 		snprintf(name, sizeof(name), "silo:%s", s->slot->desc.name);
 		s->silo = boot_handle(name);
-		if (s->silo == HANDLE_NONE || sys_silo_info(s->silo, &info) < 0)
+		if (s->silo == HANDLE_NONE)
 			continue;
-		if (!s->slot->starts)
-			s->slot->started = time_now();
-		s->slot->starts += !s->slot->starts;
 		if (silo_watch(s))
 			log_print("sipd: %s is not watched", s->slot->desc.name);
+		foreign_look(s);
 	}
 }
 

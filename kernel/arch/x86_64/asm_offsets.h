@@ -13,6 +13,8 @@
 #define CPU_LOADED    40
 #define CPU_SPACE     48
 #define CPU_INDEX     56
+#define CPU_RESCHED   65 /* and `attention` behind it */
+#define CPU_PAYER     72
 #define CPU_SIZE      128
 
 /* struct entry_area, through gs: see cpu_private.h */
@@ -53,6 +55,67 @@
 #define T_XCR0	  (R_END + 24)
 #define T_UPCALL  (R_END + 32)
 #define T_ASPACE  (R_END + 48)
+
+#define T_PROCESS     248
+#define T_MSG	      264
+#define T_RUN	      296
+#define T_BAND	      297
+#define T_OWN_BAND    298
+#define T_DYING	      300 /* and `interrupted` behind it */
+#define T_SUSPENDED   316
+#define T_CPUS	      336
+#define T_CPU	      344
+#define T_PAYER	      352
+#define T_NODE	      360
+#define T_TIMER_ARMED 432
+#define T_CHANNEL     448
+#define T_SERVER      456
+#define T_CALL_NODE   472
+#define T_CALL_TAG    488
+#define T_CALL_BADGE  496
+#define T_CLIENT      560
+#define T_SOURCE      576
+#define T_WANTS	      600
+
+/* enum thread_run */
+#define RUN_RUNNING 2
+#define RUN_REPLY   4
+#define RUN_QUEUE   6
+
+/* struct process, its table, struct cap, struct object */
+#define P_CAPABILITY 33
+#define P_SILO	     48
+#define P_CHUNK	     64
+#define P_SLOTS	     580
+#define P_IDENTITY   672
+#define SLOT_CAP     0
+#define SLOT_GEN     8
+#define CAP_OBJECT   0
+#define CAP_RIGHTS   8
+#define OBJECT_TYPE  0
+#define TYPE_SENDER  6
+#define TYPE_QUEUE   8
+#define MAY_WRITE    2
+#define MAY_WAIT     64
+
+/* struct sender, channel, watch, queue */
+#define S_CHANNEL     32
+#define S_BADGE	      40
+#define S_KILLED      48
+#define CH_UNANSWERED 144
+#define CH_WATCH      176
+#define W_QUEUE	      0
+#define Q_WAITERS     32
+#define Q_READY	      48
+
+#define MSG_PAGE_DATA 112 /* struct message_page, data */
+#define FAST_BYTES    512 /* more go the long way: the lock is held meanwhile */
+
+/* struct kernel_lock */
+#define LOCK_OWNER  4
+#define LOCK_LOCKED 8
+#define LOCK_ODD    12
+#define LOCK_TAKEN  32
 
 /* struct aspace and, in it, struct arch_aspace */
 #define ASPACE_ARCH 32

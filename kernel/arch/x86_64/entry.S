@@ -9,7 +9,8 @@
  *
  * arch_leave runs with the lock held. When cur's state is loaded it only restores registers;
  * else it first exchanges extended state, bases, XCR0, page tables, upcall frame. Instructions
- * on these paths are counted: see docs/boot.md before adding one.
+ * on these paths are counted: see docs/boot.md before adding one. Calls and answers that
+ * switch between two threads have a path of their own: fastpath.S.
  */
 #include "asm_offsets.h"
 #include "syscall_numbers.h"
@@ -26,6 +27,17 @@
 	.quad 777f
 	.popsection
 777:	clac
+	.endm
+
+	.macro SAVE_REST
+	mov %rdi, R_RDI(%rsp)
+	mov %rsi, R_RSI(%rsp)
+	mov %rdx, R_RDX(%rsp)
+	mov %r10, R_R10(%rsp)
+	mov %r8, R_R8(%rsp)
+	mov %r9, R_R9(%rsp)
+	mov %r12, R_R12(%rsp)
+	mov %r13, R_R13(%rsp)
 	.endm
 
 	.text
@@ -47,22 +59,79 @@ syscall_entry:
 	mov %r11, R_RFLAGS(%rsp)
 	mov %rcx, R_RSP(%rsp)
 	mov %rax, R_RAX(%rsp)
-	mov %rdi, R_RDI(%rsp)
-	mov %rsi, R_RSI(%rsp)
-	mov %rdx, R_RDX(%rsp)
-	mov %r10, R_R10(%rsp)
-	mov %r8, R_R8(%rsp)
-	mov %r9, R_R9(%rsp)
 	mov %rbx, R_RBX(%rsp)
 	mov %rbp, R_RBP(%rsp)
-	mov %r12, R_R12(%rsp)
-	mov %r13, R_R13(%rsp)
 	mov %r14, R_R14(%rsp)
 	mov %r15, R_R15(%rsp)
 	movl $SYSCALL_VECTOR, R_VECTOR(%rsp)
-	mov %rsp, %rdi
+	mov $1, %ebp				/* the lock: a ticket, then the word */
+	lock xadd %ebp, kernel_lock
+	cmp kernel_lock + LOCK_OWNER, %ebp
+	jne contended
+	mov $1, %ecx
+	xchg %ecx, kernel_lock + LOCK_LOCKED
+	test %ecx, %ecx
+	jnz contended
+	cmpw $0, T_DYING(%rsp)
+	jne unquiet
+	cmp $SYS_ipc_call, %eax
+	je fast_call
+	cmp $SYS_ipc_reply_wait, %eax
+	je fast_reply_wait
+
+	/* Lock held, %rsp = cur, %rax the number, the other registers as the program left them but
+	 * those saved above. The fast paths come here when a call is not for them. */
+	.globl slow_call
+slow_call:
+	SAVE_REST
+	mov %rsp, %rbx
 	mov %gs:CPU_STACK_TOP, %rsp
-	jmp kernel_syscall
+dispatch:
+	cmpb $0, lock_measured
+	jne measure
+1:	mov syscall_table - 8 * SYSCALL_FIRST(, %rax, 8), %rcx
+	mov %rbx, %rdi
+	test %rcx, %rcx
+	jz no_such_call
+	call *%rcx
+2:	mov %gs:CPU_CUR, %rdi
+	cmp %rdi, %rbx
+	jne leave_slowly
+	cmpw $0, %gs:CPU_RESCHED
+	jne leave_slowly
+	cmpw $0, T_DYING(%rdi)
+	je leave_loaded
+leave_slowly:
+	mov $SYSCALL_VECTOR, %edi
+	call kernel_leave
+
+contended:
+	SAVE_REST
+	mov %rsp, %rbx
+	mov %gs:CPU_STACK_TOP, %rsp
+	mov %ebp, %edi
+	call lock_kernel_slow
+	mov R_RAX(%rbx), %rax
+	jmp dispatch
+
+unquiet:
+	cmpb $0, T_DYING(%rsp)
+	je slow_call				/* interrupted: only without the fast paths */
+	mov %gs:CPU_STACK_TOP, %rsp
+	jmp leave_slowly
+
+no_such_call:
+	call kernel_no_such_call
+	jmp 2b
+
+measure:
+	mov %rax, %rcx
+	rdtsc
+	shl $32, %rdx
+	or %rdx, %rax
+	mov %rax, kernel_lock + LOCK_TAKEN
+	mov %rcx, %rax
+	jmp 1b
 
 bounce:
 	swapgs
@@ -80,10 +149,10 @@ arch_leave:
 	cmp %gs:CPU_LOADED, %rdi
 	jne exchange
 leave_loaded:
-	cmpl $0, kernel_lock + 12
+	cmpl $0, kernel_lock + LOCK_ODD
 	jne unlock_odd
-	incl kernel_lock + 4			/* unlock: owner, ours alone to write */
-	movl $0, kernel_lock + 8
+	incl kernel_lock + LOCK_OWNER		/* unlock: owner, ours alone to write */
+	movl $0, kernel_lock + LOCK_LOCKED
 unlocked:
 	cmpl $0x7fff, R_RIP + 4(%rdi)		/* SYSRETQ and IRETQ must not fault here */
 	ja bad_rip

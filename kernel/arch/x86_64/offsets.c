@@ -3,6 +3,8 @@
  * offsets.c: proves asm_offsets.h against the structures. No code.
  */
 #include "aspace.h"
+#include "channel.h"
+#include "queue.h"
 #include "private.h"
 
 #define SAME(number, type, field)                                                                  \
@@ -60,10 +62,64 @@ SAME(ASPACE_ARCH, struct aspace, arch);
 SAME(SPACE_ROOT, struct arch_aspace, root);
 SAME(SPACE_CPUS, struct arch_aspace, cpus);
 
-_Static_assert(offsetof(struct kernel_lock, owner) == 4 &&
-		       offsetof(struct kernel_lock, locked) == 8 &&
-		       offsetof(struct kernel_lock, odd) == 12,
-	       "unlock in entry.S");
+SAME(CPU_RESCHED, struct cpu, resched);
+SAME(CPU_RESCHED + 1, struct cpu, attention);
+SAME(CPU_PAYER, struct cpu, payer);
+SAME(T_PROCESS, struct thread, process);
+SAME(T_MSG, struct thread, msg);
+SAME(T_RUN, struct thread, run);
+SAME(T_BAND, struct thread, band);
+SAME(T_OWN_BAND, struct thread, own_band);
+SAME(T_DYING, struct thread, dying);
+SAME(T_DYING + 1, struct thread, interrupted);
+SAME(T_SUSPENDED, struct thread, suspended);
+SAME(T_CPUS, struct thread, cpus);
+SAME(T_CPU, struct thread, cpu);
+SAME(T_PAYER, struct thread, payer);
+SAME(T_NODE, struct thread, node);
+SAME(T_TIMER_ARMED, struct thread, timer.armed);
+SAME(T_CHANNEL, struct thread, call_channel);
+SAME(T_SERVER, struct thread, server);
+SAME(T_CALL_NODE, struct thread, call_node);
+SAME(T_CALL_TAG, struct thread, call_tag);
+SAME(T_CALL_BADGE, struct thread, call_badge);
+SAME(T_CLIENT, struct thread, client);
+SAME(T_SOURCE, struct thread, source);
+SAME(T_WANTS, struct thread, wants_registers);
+_Static_assert(RUN_RUNNING == THREAD_RUNNING && RUN_REPLY == THREAD_REPLY &&
+		       RUN_QUEUE == THREAD_QUEUE,
+	       "thread_run");
+SAME(P_CAPABILITY, struct process, capability);
+SAME(P_SILO, struct process, silo);
+SAME(P_CHUNK, struct process, table.chunk);
+SAME(P_SLOTS, struct process, table.slots);
+SAME(P_IDENTITY, struct process, identity);
+SAME(SLOT_CAP, struct handle_slot, cap);
+SAME(SLOT_GEN, struct handle_slot, gen);
+_Static_assert(sizeof(struct handle_slot) == 16 && SLOTS_PER_CHUNK == 256 &&
+		       HANDLE_SLOT_BITS == 14,
+	       "LOOKUP");
+SAME(CAP_OBJECT, struct cap, object);
+SAME(CAP_RIGHTS, struct cap, rights);
+SAME(OBJECT_TYPE, struct object, type);
+_Static_assert(offsetof(struct sender, object) == 0 && offsetof(struct queue, object) == 0,
+	       "objects come first");
+_Static_assert(TYPE_SENDER == OBJ_SENDER && TYPE_QUEUE == OBJ_QUEUE &&
+		       MAY_WRITE == RIGHT_WRITE && MAY_WAIT == RIGHT_WAIT,
+	       "types and rights");
+SAME(S_CHANNEL, struct sender, channel);
+SAME(S_BADGE, struct sender, badge);
+SAME(S_KILLED, struct sender, killed);
+SAME(CH_UNANSWERED, struct channel, unanswered);
+SAME(CH_WATCH, struct channel, watch);
+SAME(W_QUEUE, struct watch, queue);
+SAME(Q_WAITERS, struct queue, waiters);
+SAME(Q_READY, struct queue, ready);
+SAME(MSG_PAGE_DATA, struct message_page, data);
+SAME(LOCK_OWNER, struct kernel_lock, owner);
+SAME(LOCK_LOCKED, struct kernel_lock, locked);
+SAME(LOCK_ODD, struct kernel_lock, odd);
+SAME(LOCK_TAKEN, struct kernel_lock, taken);
 _Static_assert(KERNEL_BASE == KERNEL_VIRT, "kernel base");
 _Static_assert(SYSCALL_FIRST == SYSCALL_BASE && SYSCALL_VECTOR == VECTOR_SYSCALL, "numbers");
 _Static_assert(CPUS_MAX <= 64, "masks of CPUs are words");
