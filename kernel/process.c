@@ -309,7 +309,7 @@ void process_info_fill(struct process *p, struct process_info *info)
 
 	memset(info, 0, sizeof(*info));
 	list_for_each(t, &p->threads, struct thread, process_node)
-		cycles += t->cpu_ns;
+		cycles += thread_cycles(t);
 	info->pid = p->pid;
 	info->state = p->state;
 	info->code = p->code;

@@ -259,7 +259,8 @@ static void requeue_current(struct cpu *c)
 void sched_pick(void)
 {
 	struct cpu *c = this_cpu();
-	struct thread *next;
+	struct thread *next, *before = c->cur, *left;
+	struct cpu *other;
 	uint64_t now = arch_now(), end;
 
 	c->resched = false;
@@ -283,6 +284,20 @@ void sched_pick(void)
 	} else {
 		c->payer = NULL;
 	}
+	left = before && before != next && before->on_queue ? before : NULL;
+	other = left ? kick_target(left) : NULL;
+	if (other && other != c) /* it lost this CPU; another may have room */
+		sched_kick(other);
+}
+
+uint64_t thread_cycles(const struct thread *t)
+{
+	uint64_t now;
+
+	if (t->run != THREAD_RUNNING || !t->cpu || t->cpu->cur != t)
+		return t->cpu_ns;
+	now = arch_cycles();
+	return t->cpu_ns + (now > t->cpu->since ? now - t->cpu->since : 0);
 }
 
 void sched_yield(struct thread *cur)

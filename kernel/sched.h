@@ -37,6 +37,7 @@ void sched_soon(struct cpu *c); /* enter the kernel again within 100 us, and pic
 void sched_timer_check(void); /* before leaving: this CPU's one-shot covers timers and slice */
 void thread_band_set(struct thread *t, enum band b);
 uint64_t cycles_to_ns(uint64_t cycles), ns_to_cycles(uint64_t ns); /* main.c */
+uint64_t thread_cycles(const struct thread *t); /* charged, and since the last charge */
 void sched_yield(struct thread *cur);
 void sched_tick(struct cpu *c, uint64_t now);
 void sched_kick(struct cpu *c);

@@ -542,7 +542,7 @@ int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)
 	info.fault_code = t->fault.code;
 	info.fault_address = t->fault.address;
 	info.fault_rip = t->fault.rip;
-	info.cpu_ns = cycles_to_ns(t->cpu_ns);
+	info.cpu_ns = cycles_to_ns(thread_cycles(t));
 	return copy_out(cur, out, &info, sizeof(info));
 }
 

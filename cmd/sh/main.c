@@ -2,8 +2,9 @@
 /*
  * main.c: the prompt, or the file /boot/autorun in its place.
  *
- * Autorun is how a machine is told from outside what to do: the shell writes the line
- * \x01BEGIN\x01, runs the file, writes \x01END status\x01, and turns the machine off.
+ * Autorun is how a machine is told from outside what to do: the shell writes \x01BEGIN\x01 (without
+ * a line end, so that who waits for it need not guess whether one follows), runs the file, writes
+ * \x01END status\x01, and turns the machine off.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,7 @@ static int autorun(char *text)
 	char *off[] = {"poweroff", NULL};
 
 	out_text("\x01"
-		 "BEGIN\x01\n");
+		 "BEGIN\x01");
 	out_flush();
 	sh_run(text);
 	out_printf("\x01"

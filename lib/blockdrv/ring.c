@@ -211,7 +211,7 @@ int64_t block_ring_offer(struct block_disk *disk, struct serve_call *c)
 {
 	struct ring_geometry g;
 	struct block_ring *k;
-	uint64_t len;
+	uint64_t len = 0;
 	int err;
 
 	if (disk->absent || disk->lost)

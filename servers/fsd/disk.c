@@ -195,7 +195,7 @@ static void io_end(struct fsd *f, struct io *io, int status)
 		failed = io_alone(io) || f->link == LINK_WRONG ? PAGE_BAD : PAGE_DOUBTFUL;
 		f->careful = CAREFUL;
 		f->count.io_errors++;
-		if (f->complaints++ < 100)
+		if (f->link != LINK_WRONG && f->complaints++ < COMPLAINTS)
 			fsd_say("fsd: %s: reading %u sectors at %llu failed: %d", f->source,
 				io->sectors, (unsigned long long)io->sector, status);
 	}
@@ -226,6 +226,7 @@ static int completion_take(struct fsd *f, const struct ring_completion *c)
 	io = &f->io[index];
 	if (io->state != IO_FLIGHT || io->generation != c->cookie >> 32)
 		return -EPROTO;
+	f->completed++;
 	io_end(f, io, c->status);
 	return 0;
 }

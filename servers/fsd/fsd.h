@@ -57,6 +57,7 @@
 #define JOB_NS	    60000000000ull  /* a request that has waited so long is answered -EIO */
 #define SEARCH_NS   5000000000ull   /* without a disk, requests wait so long after the start */
 #define FAULT_NS    120000000000ull /* a page fault that has waited so long fails */
+#define COMPLAINTS  100u		    /* log lines about damage and errors */
 #define TURN_JOBS   32u		    /* jobs run between two looks at the queue */
 #define TURN_IOS    64u		    /* completions taken */
 
@@ -203,6 +204,9 @@ void jobs_wake(struct fsd *f, struct job **list, int error);
 void jobs_turn(struct fsd *f);
 /* Time passes: end what has waited too long. */
 void jobs_expire(struct fsd *f, uint64_t now);
+/* Jobs have waited for a while: what too long ends, and if nothing comes from the driver it is looked
+ * after. False: none waits any more. */
+bool jobs_watch(struct fsd *f);
 
 /* ---- inode.c ------------------------------------------------------------------------------------ */
 struct inode {
@@ -320,6 +324,7 @@ struct fsd {
 	struct geometry disk; /* sectors 0: never seen */
 	uint32_t epoch;	      /* of the ring as it is now */
 	bool kick;	      /* something was submitted */
+	uint64_t completed, watched; /* completions; as they were when jobs were looked at last */
 	uint32_t careful;     /* so many requests are to be for one page each */
 	struct io io[IO_COUNT];
 	uint32_t io_free, io_free_count;

@@ -14,7 +14,6 @@
 
 #define CLUSTER	   4u /* pages */
 #define BUCKETS	   4096u
-#define COMPLAINTS 100u
 
 int inode_init(struct fsd *f)
 {

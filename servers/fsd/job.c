@@ -207,3 +207,13 @@ void jobs_expire(struct fsd *f, uint64_t now)
 	if (f->state == FS_SEARCHING && now > f->search_until)
 		jobs_wake(f, &f->mount_waiters, -ENXIO);
 }
+
+bool jobs_watch(struct fsd *f)
+{
+	jobs_expire(f, fsd_now());
+	if (f->link == LINK_UP && f->io_free_count < IO_COUNT && f->completed == f->watched)
+		fsd_doubt_driver(f);
+	f->watched = f->completed;
+	fsd_turn(f);
+	return f->job_count != 0;
+}

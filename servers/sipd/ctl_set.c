@@ -266,6 +266,12 @@ int ctl_heartbeat(struct p9_call *call, int argc, char **argv)
 			"heartbeat takes 0 or milliseconds from 10 to 3600000");
 }
 
+/* sipd opens it with its own rights, so only what is a device is taken. */
+static bool console_path(const char *path)
+{
+	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/sip", 8) && !strstr(path, "/.");
+}
+
 int ctl_console(struct p9_call *call, int argc, char **argv)
 {
 	bool none = !strcmp(argv[1], "none");
@@ -275,8 +281,9 @@ int ctl_console(struct p9_call *call, int argc, char **argv)
 	(void)argc;
 	if (err)
 		return err;
-	if (!none && (argv[1][0] != '/' || strlen(argv[1]) >= sizeof(s->slot->console)))
-		return ctl_done(call, s, AUDIT_GRANT, -EINVAL, "console takes a path or none");
+	if (!none && (!console_path(argv[1]) || strlen(argv[1]) >= sizeof(s->slot->console)))
+		return ctl_done(call, s, AUDIT_GRANT, -EINVAL,
+				"console takes a path below /dev, or none");
 	snprintf(s->slot->console, sizeof(s->slot->console), "%s", none ? "" : argv[1]);
 	return ctl_done(call, s, AUDIT_GRANT, 0, "");
 }

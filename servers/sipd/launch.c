@@ -67,7 +67,7 @@ static int image_find(struct launch *l, struct spawn_image *image, char *why)
 	err = remote_program(path, &l->image, &size);
 	if (err) {
 		snprintf(why, SILO_REASON_MAX, "program %.90s", path);
-		return err;
+		return err == -ENOENT ? -ENOEXEC : err;
 	}
 	*image = (struct spawn_image){.vmo = l->image, .len = size};
 	return 0;

@@ -216,7 +216,7 @@ static int on_loaded(struct life *life, const struct silo_restart_policy *policy
 		kill_order(life, now, action);
 	} else if (event == LIFE_LOADED) {
 		life_set(life, LIFE_RUNNING, UINT64_MAX);
-	} else if (doomed) {
+	} else if (doomed || event == LIFE_ABSENT) {
 		stopped(life, action);
 	} else {
 		ended(life, policy, true, true, now, action);
@@ -290,7 +290,8 @@ int life_step(struct life *life, const struct silo_restart_policy *policy, enum 
 	case LIFE_START: return on_start(life, action);
 	case LIFE_NEEDS_MET: return move(life, LIFE_WAITING, LIFE_LOADING, LIFE_DO_LOAD, action);
 	case LIFE_LOADED:
-	case LIFE_LOAD_FAILED: return on_loaded(life, policy, event, now, action);
+	case LIFE_LOAD_FAILED:
+	case LIFE_ABSENT: return on_loaded(life, policy, event, now, action);
 	case LIFE_EXITED:
 	case LIFE_FAILED:
 	case LIFE_FAULTED: return on_end(life, policy, event, now, action);

@@ -6,7 +6,7 @@
  *	created --start--> waiting --needs met--> loading --loaded--> running <--> paused
  *	running, paused --stop--> stopping --ended--> stopped
  *	running, paused --ended, killed, hung--> stopped | crashed | backoff | exhausted (restart.h)
- *	loading --failed--> crashed | backoff | exhausted
+ *	loading --failed--> crashed | backoff | exhausted;  --absent--> stopped
  *	backoff, exhausted --time--> waiting
  *	created, stopped, crashed, backoff, exhausted, waiting --destroy--> destroyed
  *
@@ -47,6 +47,7 @@ enum life_event {
 	LIFE_NEEDS_MET,
 	LIFE_LOADED,
 	LIFE_LOAD_FAILED,
+	LIFE_ABSENT, /* its device or its program is not there: trying again is of no use */
 	LIFE_EXITED, /* with code 0 */
 	LIFE_FAILED, /* with another code */
 	LIFE_FAULTED,

@@ -73,7 +73,11 @@ static int64_t call_take(struct serve *s, struct serve_call *c)
 	for (unsigned i = 0; i < SIPD_SILOS; i++) {
 		struct silo *silo = &d->silo[i];
 
-		if (silo->slot && life_active(&silo->slot->life) && worker_mount(silo))
+		if (!silo->slot || silo->slot->flags & SLOT_FOREIGN)
+			continue;
+		if (silo->slot->life.state == LIFE_LOADING)
+			silo->remount = true;
+		else if (worker_mount(silo))
 			log_print("sipd: %s is not mounted again", silo->slot->desc.name);
 	}
 	return 0;

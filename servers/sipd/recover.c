@@ -145,11 +145,37 @@ static void silo_adopt(struct sipd *d, unsigned i, struct kept *list, unsigned c
 	s->sipd = d;
 	s->slot = slot;
 	s->id = slot->desc.id;
+	silo_watch_init(s);
 	if (slot->flags & SLOT_FOREIGN)
 		return;
 	handles_adopt(s, list, count);
 	if (output_begin(s))
 		log_print("sipd: no output ring for %s", slot->desc.name);
+}
+
+/* What no slot knows: silos whose slot was damaged, or all of them. Nobody could ever end them, and
+ * their ids would be taken for ever. */
+static void orphans_end(struct kept *list, unsigned count)
+{
+	int64_t err;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (list[i].handle == HANDLE_NONE || list[i].type == OBJ_SILO)
+			continue;
+		if (list[i].type == OBJ_PROCESS && sys_process_kill(list[i].handle, -1) < 0)
+			log_print("sipd: a process of an unknown silo lives on");
+		sys_handle_close(list[i].handle);
+		list[i].handle = HANDLE_NONE;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (list[i].handle == HANDLE_NONE)
+			continue;
+		err = sys_silo_control(list[i].handle, SILO_OP_KILL, 0);
+		if (!err || err == -EINVAL)
+			err = sys_silo_control(list[i].handle, SILO_OP_DESTROY, 0);
+		log_print("sipd: an unknown silo was ended: %d", (int)err);
+	}
+	kept_close(list, count);
 }
 
 static bool store_valid(const struct store *store)
@@ -208,6 +234,6 @@ int store_open(struct sipd *d, bool *survived)
 		store_clear(d->store);
 	for (unsigned i = 0; *survived && i < SIPD_SILOS; i++)
 		silo_adopt(d, i, list, (unsigned)n);
-	kept_close(list, (unsigned)n);
+	orphans_end(list, (unsigned)n);
 	return 0;
 }

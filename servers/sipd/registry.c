@@ -109,6 +109,7 @@ int silo_new(struct sipd *d, const struct silo_desc *desc, uint32_t flags, struc
 	memset(s, 0, sizeof(*s));
 	s->sipd = d;
 	s->id = id;
+	silo_watch_init(s);
 	slot = &d->store->slot[s - d->silo];
 	memset(slot, 0, sizeof(*slot));
 	life_init(&slot->life);

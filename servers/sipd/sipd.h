@@ -114,7 +114,8 @@ struct silo {
 	handle_t output_sender;		       /* [L] */
 	struct place place;		       /* [L] */
 	bool mounted;			       /* [L] all that it provides, from this place */
-	struct kept kept[SIPD_KEPT_MAX];       /* [L] between a process and its successor */
+	bool remount; /* [M] rootd has forgotten its mounts while it was loading */
+	struct kept kept[SIPD_KEPT_MAX]; /* [L] between a process and its successor */
 	unsigned kept_count;
 	uint64_t pid;		     /* [L] of the process just made */
 	struct serve_watch watch;    /* [M] EVENT_SILO */
@@ -199,6 +200,7 @@ void silos_check(struct sipd *d);
 void timer_update(struct sipd *d);
 void timer_fired(struct serve_watch *w, const struct event *e);
 /* Watch its kernel silo; those of init's servers. */
+void silo_watch_init(struct silo *s);
 SIPD_MUST int silo_watch(struct silo *s);
 void foreign_watch(struct sipd *d);
 

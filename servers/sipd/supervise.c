@@ -204,7 +204,7 @@ void silo_loaded(struct silo *s, int err, const char *why)
 		snprintf(slot->error, sizeof(slot->error), "start: %s: %s", why, error_text(err));
 		log_print("sipd: %s cannot be started: %s: %s", slot->desc.name, why,
 			  error_text(err));
-		happen(s, LIFE_LOAD_FAILED);
+		happen(s, err == -ENODEV || err == -ENOEXEC ? LIFE_ABSENT : LIFE_LOAD_FAILED);
 		return;
 	}
 	slot->pid = s->pid;
@@ -216,6 +216,9 @@ void silo_loaded(struct silo *s, int err, const char *why)
 	log_print("sipd: %s (silo %u) runs, pid %llu", slot->desc.name, s->id,
 		  (unsigned long long)s->pid);
 	health_begin(s);
+	if (s->remount && worker_mount(s))
+		log_print("sipd: %s is not mounted again", slot->desc.name);
+	s->remount = false;
 	happen(s, LIFE_LOADED);
 	silo_look(s); /* it may have ended before we were ready to hear it */
 	silos_check(s->sipd);
@@ -306,9 +309,13 @@ static void watch_fired(struct serve_watch *w, const struct event *e)
 		silo_look(s);
 }
 
-int silo_watch(struct silo *s)
+void silo_watch_init(struct silo *s)
 {
 	s->watch = (struct serve_watch){.fn = watch_fired, .arg = s};
+}
+
+int silo_watch(struct silo *s)
+{
 	return serve_watch_add(&s->sipd->serve, &s->watch, s->silo, EVENT_SILO, 0, 0);
 }
 

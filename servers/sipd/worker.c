@@ -175,13 +175,40 @@ static int mount_give(const char *path, handle_t connector)
 	return 0;
 }
 
+static bool provides(const struct silo *s, const char *path)
+{
+	const struct silo_desc *desc = &s->slot->desc;
+
+	for (uint32_t i = 0; i < desc->provide_count; i++)
+		if (!strcmp(silo_text(desc, desc->provides[i]), path))
+			return true;
+	return false;
+}
+
+/* Another silo that runs may have taken the path over. */
+static bool path_taken(const struct silo *s, const char *path)
+{
+	for (unsigned i = 0; i < SIPD_SILOS; i++) {
+		const struct silo *other = &s->sipd->silo[i];
+
+		if (other != s && other->slot && life_active(&other->slot->life) &&
+		    provides(other, path))
+			return true;
+	}
+	return false;
+}
+
 int worker_unmount(struct silo *s)
 {
 	const struct silo_desc *desc = &s->slot->desc;
 	int err = 0;
 
-	for (uint32_t i = 0; i < desc->provide_count && !err; i++)
-		err = mount_give(silo_text(desc, desc->provides[i]), HANDLE_NONE);
+	for (uint32_t i = 0; i < desc->provide_count && !err; i++) {
+		const char *path = silo_text(desc, desc->provides[i]);
+
+		if (!path_taken(s, path))
+			err = mount_give(path, HANDLE_NONE);
+	}
 	return err;
 }
 

@@ -399,6 +399,22 @@ static void no_disk(void **state)
 	rig_close(r);
 }
 
+/* One that says nothing any more is noticed when somebody waits. */
+static void driver_hangs(void **state)
+{
+	struct p9_attr attr;
+	struct rig *r;
+
+	(void)state;
+	make_image("-b 4096");
+	r = rig_open(image, POOL, false);
+	r->hung = true;
+	r->watch_jobs = true;
+	assert_int_equal(p9_client_stat(&r->client, "/deep/a", false, &attr), 0);
+	assert_int_equal(r->f.count.drivers, 2);
+	rig_close(r);
+}
+
 /* Whoever waits too long is answered. */
 static void deadline(void **state)
 {
@@ -495,7 +511,7 @@ int main(void)
 		cmocka_unit_test(driver_dies),	cmocka_unit_test(driver_changes),
 		cmocka_unit_test(bad_sector),	cmocka_unit_test(no_disk),
 		cmocka_unit_test(deadline),	cmocka_unit_test(damaged),
-		cmocka_unit_test(successor),
+		cmocka_unit_test(successor),	cmocka_unit_test(driver_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

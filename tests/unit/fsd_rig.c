@@ -65,6 +65,12 @@ void fsd_seek_driver(struct fsd *f)
 	the_rig->seek = true;
 }
 
+void fsd_doubt_driver(struct fsd *f)
+{
+	if (!the_rig->alive || the_rig->hung)
+		disk_down(f, "the driver is gone");
+}
+
 static struct rig_vmo *vmo_of(const struct inode *n)
 {
 	assert_in_range(n->vmo, FSD_VMO_HANDLE, FSD_VMO_HANDLE + FSD_VMOS - 1);
@@ -180,9 +186,10 @@ void rig_driver_start(struct rig *r)
 	assert_int_equal(ring_server_init(&r->driver, r->ring, RING_LEN, &g), 0);
 	assert_true(ring_server_sleep(&r->driver));
 	r->alive = true;
+	r->hung = false;
 	r->seek = false;
 	disk_up(&r->f, &r->geometry);
-	disk_kick(&r->f);
+	fsd_turn(&r->f);
 }
 
 void rig_driver_die(struct rig *r)
@@ -235,7 +242,7 @@ static void driver_do(struct rig *r, uint32_t i)
 
 static bool driver_step(struct rig *r)
 {
-	if (!r->alive)
+	if (!r->alive || r->hung)
 		return false;
 	if (r->bell) {
 		r->bell = false;
@@ -267,7 +274,9 @@ bool rig_step(void *arg)
 		rig_driver_start(r);
 		return true;
 	}
-	return driver_step(r);
+	if (driver_step(r))
+		return true;
+	return r->watch_jobs && r->alarm && (r->alarm = jobs_watch(&r->f));
 }
 
 /* ---- start and end ----------------------------------------------------------------------------- */

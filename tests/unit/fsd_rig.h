@@ -31,7 +31,9 @@ struct rig {
 	uint8_t *ring, *pool;
 	struct ring_server driver;
 	bool alive; /* the driver has the ring */
+	bool hung;  /* and does nothing */
 	bool bell, again, seek, alarm;
+	bool watch_jobs; /* time passes while jobs wait */
 	uint64_t now;
 	struct ring_submission taken[RING_SIZE]; /* by the driver, not yet done */
 	struct ring_segment segs[RING_SIZE][IO_SEGS];

@@ -160,6 +160,20 @@ static void stopped_while_loading(void **state)
 	assert_false(life.again || life.doomed);
 }
 
+static void absent_is_not_tried_again(void **state)
+{
+	struct life life;
+
+	(void)state;
+	life_init(&life);
+	(void)step(&life, LIFE_START, S);
+	(void)step(&life, LIFE_NEEDS_MET, S);
+	assert_int_equal(step(&life, LIFE_ABSENT, S), LIFE_DO_RELEASE);
+	assert_int_equal(life.state, LIFE_STOPPED);
+	assert_int_equal(life.record.total, 0);
+	refused(&life, LIFE_ABSENT, S, -EINVAL);
+}
+
 static void again(void **state)
 {
 	struct life life;
@@ -245,6 +259,7 @@ int main(void)
 		cmocka_unit_test(hang_is_a_crash),
 		cmocka_unit_test(kill_is_violent_and_stop_is_for_good),
 		cmocka_unit_test(stopped_while_loading),
+		cmocka_unit_test(absent_is_not_tried_again),
 		cmocka_unit_test(again),
 		cmocka_unit_test(pause_and_resume),
 		cmocka_unit_test(destroy_only_what_is_idle),

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * block.c: the real devd and disk driver on the bare kernel, with this program in the supervisor's
+ * place: it starts rootd and devd, leases the disk, starts the driver, and is its client over a
+ * ring. The disk is scratch: its contents are written here.
+ *
+ * The driver is killed with requests in flight; its function is reset, a successor gets a fresh
+ * lease, and every request is given again, as a file system does.
+ *
+ * Everything runs in one role, since its servers outlive single tests. The argument of the role
+ * says which driver: "virtio-blk" or "ahci".
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "9p/client.h"
+#include "core.h"
+#include "cpio/cpio.h"
+#include "ring/ring.h"
+#include "serve/client_channel.h"
+#include "serve/ns.h"
+#include "serve/register.h"
+
+#ifndef DRIVER
+#define DRIVER "virtio-blk"
+#define DISK   "vda"
+#define MATCH  "vendor=1af4 device=1042"
+#endif
+
+#define DRIVER_SILO 20u
+#define DEVD_SILO   5u
+#define ENTRIES	    128u
+#define SEGMENTS    1024u
+#define POOL_BYTES  (8ull << 20)
+#define PATIENCE    (20 * NS_PER_S)
+#define HANDLE_KIND_DEVICE ((enum p9_handle_kind)4)
+
+/* A server, its channel kept here. */
+struct child {
+	struct spawned spawned;
+	handle_t channel, connector;
+	bool alive;
+};
+
+static const uint8_t *archive;
+static uint64_t archive_len;
+static struct spawn_shim shim;
+static struct child rootd, devd, driver;
+static handle_t registrar, driver_silo, queue, lease;
+static char function[16];
+
+/* ---- starting programs ------------------------------------------------------------------------ */
+
+static struct spawn_image find(const char *path)
+{
+	struct spawn_image packed, aligned;
+	struct cpio_entry entry;
+
+	OK(cpio_find(archive, archive_len, path, &entry));
+	packed = (struct spawn_image){.vmo = boot_handle("archive"),
+				      .offset = (uint64_t)((const uint8_t *)entry.data - archive),
+				      .len = entry.size,
+				      .bytes = entry.data};
+	OK(spawn_image_copy(&packed, &aligned));
+	return aligned;
+}
+
+static void archive_map(void)
+{
+	struct map_args map = {.vmo = boot_handle("archive"), .flags = PROT_R};
+	struct spawn_image image;
+	struct vmo_info info;
+	int64_t at;
+
+	OK(sys_vmo_info(map.vmo, &info));
+	map.len = archive_len = info.size;
+	at = sys_aspace_map(core_aspace, &map);
+	CHECK(at > 0);
+	archive = (const uint8_t *)at;
+	image = find("boot/shim");
+	OK(spawn_shim_open(&image, &shim));
+}
+
+static void child_run(struct child *c, const char *name, const char *argument, handle_t silo,
+		      struct spawn_handle *more, unsigned count)
+{
+	const char *argv[] = {name, argument, NULL};
+	handle_t log = boot_handle("children's log");
+	struct spawn_handle handles[16] = {{"log", log, RIGHTS_SAME, 0, 0},
+					   {"fd:1", log, RIGHTS_SAME, 0, 0},
+					   {"fd:2", log, RIGHTS_SAME, 0, 0},
+					   {"serve", c->channel, RIGHTS_SAME, 0, 0}};
+	struct spawn_args args = {.shim = &shim,
+				  .silo = silo,
+				  .name = name,
+				  .argv = argv,
+				  .handles = handles,
+				  .handle_count = 4 + count,
+				  .pledges = PLEDGES_ALL};
+	char path[64];
+
+	memcpy(handles + 4, more, count * sizeof(*more));
+	snprintf(path, sizeof(path), "boot/bin/%s", name);
+	args.image = find(path);
+	OK(spawn_run(&args, &c->spawned));
+	core_close(args.image.vmo);
+	c->alive = true;
+}
+
+static void channel_make(struct child *c)
+{
+	c->channel = TAKE(sys_channel_create());
+	c->connector = TAKE(sys_channel_sender(
+		c->channel, SERVE_BADGE_CONNECTOR, SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND,
+		REPLY_NONE));
+}
+
+static void mount(handle_t connector, const char *path)
+{
+	OK(register_mount(registrar, path, connector, time_in(PATIENCE)));
+}
+
+static handle_t ns_handle(void)
+{
+	return TAKE(sys_handle_dup(rootd.connector, RIGHTS_SAME));
+}
+
+static void servers_start(void)
+{
+	static const char *const paths[] = {"/dev/pci", "/dev/mem", "/dev/irq",
+					    "/dev/dma", "/dev/platform", "/dev/power"};
+	struct spawn_handle device[] = {{"device", core_device, RIGHTS_SAME, 0, 0}};
+
+	channel_make(&rootd);
+	registrar = TAKE(sys_channel_sender(rootd.channel, SERVE_BADGE_REGISTRAR,
+					    RIGHT_BIND | SERVE_RIGHTS_SEND, REPLY_NONE));
+	child_run(&rootd, "rootd", NULL, core_silo, NULL, 0);
+	channel_make(&devd);
+	child_run(&devd, "devd", NULL, core_silo_make(DEVD_SILO, 0777, NULL), device, 1);
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		mount(TAKE(sys_channel_sender(devd.channel, SERVE_BADGE_SUB + i,
+					      SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND, REPLY_NONE)),
+		      paths[i]);
+	OK(ns_init_handle(ns_handle()));
+}
+
+/* ---- the lease and the driver ----------------------------------------------------------------------- */
+
+static void function_find(void)
+{
+	static char bus[16384];
+	char *at, *line;
+
+	CHECK(ns_load_text("/dev/pci/bus", bus, sizeof(bus)) > 0);
+	at = strstr(bus, MATCH);
+	CHECK(at);
+	for (line = at; line > bus && line[-1] != '\n'; line--)
+		;
+	snprintf(function, sizeof(function), "%.*s", (int)strcspn(line, " "), line);
+}
+
+static int lease_take(uint32_t silo, handle_t *out)
+{
+	struct p9_file *f;
+	char path[64];
+	uint64_t value;
+	int err;
+
+	snprintf(path, sizeof(path), "/dev/pci/%s/ctl", function);
+	OK(p9_client_walk(ns_client(), path, false, &f));
+	err = p9_client_gethandle(f, HANDLE_KIND_DEVICE, silo, &value, out);
+	p9_client_close(f);
+	return err;
+}
+
+static void driver_start(void)
+{
+	struct spawn_handle handles[2] = {{"ns:/", ns_handle(), RIGHTS_SAME, 0, 0}};
+	handle_t other;
+
+	OK(lease_take(DRIVER_SILO, &lease));
+	REFUSED(lease_take(DRIVER_SILO + 1, &other), EBUSY);
+	handles[1] = (struct spawn_handle){"device:0", lease, RIGHTS_SAME, 0, 0};
+	child_run(&driver, DRIVER, DISK, driver_silo, handles, 2);
+	core_close(handles[0].handle);
+	core_close(lease);
+}
+
+static uint32_t silo_state(handle_t silo)
+{
+	struct silo_info info;
+
+	OK(sys_silo_info(silo, &info));
+	return info.state;
+}
+
+/* Kill it, as whoever supervises it would see it end; then as the supervisor does. */
+static void driver_kill(void)
+{
+	char path[64];
+
+	OK(sys_process_kill(driver.spawned.process, -1));
+	OK(sys_process_reap(driver.spawned.process));
+	core_close(driver.spawned.thread);
+	core_close(driver.spawned.process);
+	driver.alive = false;
+	CHECK(silo_state(driver_silo) == SILO_ZOMBIE || silo_state(driver_silo) == SILO_CRASHED ||
+	      silo_state(driver_silo) == SILO_STOPPED);
+	snprintf(path, sizeof(path), "/dev/pci/%s/ctl", function);
+	OK(ns_command(path, "reset"));
+	CHECK(silo_state(driver_silo) != SILO_ZOMBIE); /* its DMA memory is out of quarantine */
+	OK(sys_silo_control(driver_silo, SILO_OP_RESET, 0));
+	OK(sys_silo_control(driver_silo, SILO_OP_LOAD, 0));
+	OK(sys_silo_control(driver_silo, SILO_OP_READY, 0));
+	OK(sys_silo_control(driver_silo, SILO_OP_START, 0));
+}
+
+/* ---- the ring ------------------------------------------------------------------------------------------ */
+
+static struct ring_client client;
+static handle_t ring_vmo, pool_vmo, bell, driver_bell;
+static uint8_t *pool, *ring_memory;
+static uint64_t ring_len, disk_sectors;
+static uint32_t max_segments, max_sectors, features;
+
+static void *wired(uint64_t len, handle_t *vmo)
+{
+	struct map_args args = {.flags = PROT_R | PROT_W, .len = len};
+	int64_t at;
+
+	args.vmo = *vmo = TAKE(sys_vmo_create(len, VMO_WIRED));
+	at = sys_aspace_map(core_aspace, &args);
+	CHECK(at > 0);
+	return (void *)at;
+}
+
+static void ring_make(void)
+{
+	ring_len = (RING_BYTES(ENTRIES, SEGMENTS) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	ring_memory = wired(ring_len, &ring_vmo);
+	OK(ring_client_init(&client, ring_memory, ring_len,
+			    &(struct ring_geometry){ENTRIES, SEGMENTS, POOL_BYTES}));
+}
+
+static void pool_make(void)
+{
+	pool = wired(POOL_BYTES, &pool_vmo);
+	bell = TAKE(sys_signal_create(0));
+	driver_bell = TAKE(sys_signal_create(0));
+	queue = TAKE(sys_queue_create());
+	CHECK(sys_queue_add(queue, bell, EVENT_SIGNAL, 1, 0, RING_BELL) > 0);
+}
+
+/* Offer it to the disk; handles are dups, the answer is word 0. */
+static int64_t offer(uint64_t pool_bytes)
+{
+	static struct p9_file *session; /* stays open: the ring lives as long as its session */
+	struct ipc_msg m = {.tag = MSG_LABEL(RING_OFFER) | MSG_HANDLES(4),
+			    .w = {RING_VERSION, ENTRIES, SEGMENTS, pool_bytes}};
+	handle_t handles[4] = {TAKE(sys_handle_dup(ring_vmo, RIGHTS_SAME)),
+			       TAKE(sys_handle_dup(pool_vmo, RIGHTS_SAME)),
+			       TAKE(sys_handle_dup(driver_bell, RIGHTS_SAME)),
+			       TAKE(sys_handle_dup(bell, RIGHTS_SAME))};
+
+	if (session)
+		p9_client_close(session);
+	OK(ns_open("/scheme/block/" DISK "/ctl", P9_O_RDWR, 0, &session));
+	memcpy(message_page()->handles, handles, sizeof(handles));
+	CHECK(ipc_call(channel_link_handle(session->conn->link), &m, time_in(PATIENCE)) >= 0);
+	if (m.w[0])
+		return (int64_t)m.w[0];
+	CHECK_EQ(m.w[1], 512);
+	disk_sectors = m.w[2];
+	max_segments = (uint32_t)m.w[3];
+	max_sectors = (uint32_t)m.w[4];
+	features = (uint32_t)m.w[5];
+	return 0;
+}
+
+static void ring_bell(void)
+{
+	if (ring_client_bell(&client))
+		CHECK(sys_signal_set(driver_bell, 0, RING_BELL) >= 0);
+}
+
+/* The next completion; false when none came in time. */
+static bool completion(struct ring_completion *c)
+{
+	uint64_t deadline = time_in(PATIENCE);
+	struct event e;
+	int r;
+
+	while ((r = ring_client_take(&client, c)) == 0) {
+		if (!ring_client_sleep(&client))
+			continue;
+		if (sys_queue_wait(queue, &e, 1, deadline) < 0)
+			return false;
+		CHECK(sys_signal_set(bell, RING_BELL, 0) >= 0);
+		ring_client_awake(&client);
+	}
+	CHECK_EQ(r, 1);
+	return true;
+}
+
+static void submit(uint64_t cookie, uint8_t op, uint64_t sector, uint32_t sectors,
+		   uint64_t offset, uint8_t flags)
+{
+	struct ring_submission s = {.cookie = cookie,
+				    .sector = sector,
+				    .sectors = sectors,
+				    .segment_count = sectors ? 1 : 0,
+				    .op = op,
+				    .flags = flags};
+	struct ring_segment seg = {.offset = offset, .len = sectors * 512};
+
+	OK(ring_client_submit(&client, &s, &seg));
+}
+
+static int one(uint8_t op, uint64_t sector, uint32_t sectors, uint64_t offset, uint8_t flags)
+{
+	struct ring_completion c;
+
+	submit(77, op, sector, sectors, offset, flags);
+	ring_bell();
+	CHECK(completion(&c));
+	CHECK_EQ(c.cookie, 77);
+	return c.status;
+}
+
+/* ---- what is tested ----------------------------------------------------------------------------------------- */
+
+static uint64_t stamp(uint64_t sector, uint64_t word, uint64_t salt)
+{
+	return (sector * 64 + word) * 0x9e3779b97f4a7c15ull ^ salt;
+}
+
+static void fill(uint8_t *at, uint64_t sector, uint32_t sectors, uint64_t salt)
+{
+	uint64_t *w = (uint64_t *)at;
+
+	for (uint64_t i = 0; i < sectors * 64ull; i++)
+		w[i] = stamp(sector + i / 64, i % 64, salt);
+}
+
+static bool same(const uint8_t *at, uint64_t sector, uint32_t sectors, uint64_t salt)
+{
+	const uint64_t *w = (const uint64_t *)at;
+
+	for (uint64_t i = 0; i < sectors * 64ull; i++)
+		if (w[i] != stamp(sector + i / 64, i % 64, salt))
+			return false;
+	return true;
+}
+
+static void big_requests(void)
+{
+	uint32_t n = max_sectors;
+
+	CHECK(n * 512 >= 256u << 10);
+	fill(pool, 0, n, 1);
+	OK(one(BLOCK_WRITE, 0, n, 0, 0));
+	memset(pool + (4 << 20), 0, n * 512);
+	OK(one(BLOCK_READ, 0, n, 4 << 20, 0));
+	CHECK(same(pool + (4 << 20), 0, n, 1));
+	OK(one(BLOCK_READ, 3, 5, (4 << 20) + 512 * 7, 0)); /* across a page, not aligned to one */
+	CHECK(same(pool + (4 << 20) + 512 * 7, 3, 5, 1));
+	OK(one(BLOCK_FLUSH, 0, 0, 0, 0));
+	OK(one(BLOCK_WRITE, 9, 1, 512 * 9, BLOCK_FUA));
+}
+
+static void wrong_requests(void)
+{
+	CHECK_EQ(one(BLOCK_READ, disk_sectors, 1, 0, 0), -ENXIO);
+	CHECK_EQ(one(BLOCK_READ, UINT64_MAX, 2, 0, 0), -ENXIO);
+	CHECK_EQ(one(BLOCK_READ, disk_sectors - 1, 2, 0, 0), -ENXIO);
+	CHECK_EQ(one(BLOCK_READ, 0, max_sectors + 1, 0, 0), -EINVAL);
+	CHECK_EQ(one(99, 0, 1, 0, 0), -EINVAL);
+	CHECK_EQ(one(BLOCK_READ, 0, 1, POOL_BYTES - 256, 0), -EINVAL);
+	CHECK_EQ(one(BLOCK_READ, 0, 16, POOL_BYTES - 512, 0), -EINVAL);
+	CHECK_EQ(one(BLOCK_READ, 0, 1, UINT64_MAX & ~511ull, 0), -EINVAL);
+	OK(one(BLOCK_READ, 0, 1, 0, 0));
+}
+
+#define DEPTH	64u
+#define CHUNK	16u /* sectors */
+#define ROUNDS	16u
+
+/* Many in flight, completed in any order. */
+static void many_in_flight(void)
+{
+	uint32_t total = DEPTH * ROUNDS, next = 0, done = 0;
+	bool busy[DEPTH] = {false};
+	struct ring_completion c;
+
+	for (uint32_t i = 0; i < DEPTH; i++)
+		fill(pool + i * CHUNK * 512, 4096 + i * CHUNK, CHUNK, 2);
+	for (uint32_t i = 0; i < DEPTH; i++)
+		submit(i, BLOCK_WRITE, 4096 + i * CHUNK, CHUNK, i * CHUNK * 512, 0);
+	ring_bell();
+	for (uint32_t i = 0; i < DEPTH; i++) {
+		CHECK(completion(&c));
+		OK(c.status);
+	}
+	memset(pool, 0, DEPTH * CHUNK * 512);
+	while (done < total) {
+		for (uint32_t i = 0; i < DEPTH && next < total; i++)
+			if (!busy[i]) {
+				submit(i, BLOCK_READ, 4096 + i * CHUNK, CHUNK, i * CHUNK * 512, 0);
+				busy[i] = true;
+				next++;
+			}
+		ring_bell();
+		CHECK(completion(&c));
+		CHECK(c.cookie < DEPTH && busy[c.cookie]);
+		OK(c.status);
+		CHECK(same(pool + c.cookie * CHUNK * 512, 4096 + c.cookie * CHUNK, CHUNK, 2));
+		busy[c.cookie] = false;
+		done++;
+	}
+}
+
+/* The driver dies with writes in flight; each is given again to its successor and then read. */
+static void killed(unsigned round)
+{
+	struct ring_completion c;
+	bool pending[DEPTH];
+	unsigned left = DEPTH;
+
+	for (uint32_t i = 0; i < DEPTH; i++) {
+		fill(pool + i * CHUNK * 512, 8192 + i * CHUNK, CHUNK, 3 + round);
+		pending[i] = true;
+		submit(i, BLOCK_WRITE, 8192 + i * CHUNK, CHUNK, i * CHUNK * 512, 0);
+	}
+	ring_bell();
+	for (unsigned i = 0; i < round * 8; i++) { /* some of them end before */
+		CHECK(completion(&c));
+		pending[c.cookie] = false;
+		left--;
+	}
+	driver_kill();
+	driver_start();
+	while (ring_client_take(&client, &c) == 1) {
+		pending[c.cookie] = false;
+		left--;
+	}
+	ring_client_reset(&client);
+	OK(offer(POOL_BYTES));
+	for (uint32_t i = 0; i < DEPTH; i++)
+		if (pending[i])
+			submit(i, BLOCK_WRITE, 8192 + i * CHUNK, CHUNK, i * CHUNK * 512, 0);
+	ring_bell();
+	for (; left; left--) {
+		CHECK(completion(&c));
+		OK(c.status);
+	}
+	memset(pool, 0, POOL_BYTES);
+	for (uint32_t i = 0; i < DEPTH; i++) {
+		OK(one(BLOCK_READ, 8192 + i * CHUNK, CHUNK, i * CHUNK * 512, 0));
+		CHECK(same(pool + i * CHUNK * 512, 8192 + i * CHUNK, CHUNK, 3 + round));
+	}
+}
+
+static void wrong_offers(void)
+{
+	CHECK_EQ(offer(POOL_BYTES + PAGE_SIZE), -EINVAL);
+	CHECK_EQ(offer(0), -EINVAL);
+	CHECK_EQ(offer(123), -EINVAL);
+}
+
+/* A new ring while requests of the old one are with the device. */
+static void offered_again(void)
+{
+	handle_t old = ring_vmo;
+
+	for (uint32_t i = 0; i < DEPTH; i++)
+		submit(i, BLOCK_READ, 4096 + i * CHUNK, CHUNK, i * CHUNK * 512, 0);
+	ring_bell();
+	core_unmap(ring_memory, ring_len);
+	core_close(old);
+	ring_make();
+	OK(offer(POOL_BYTES));
+	OK(one(BLOCK_READ, 0, 1, 4 << 20, 0));
+}
+
+/* Indexes that cannot be: the ring is given up, and another is taken. */
+static void broken(void)
+{
+	__atomic_store_n(&client.header->submit_tail, client.submit_tail + 5000, __ATOMIC_SEQ_CST);
+	CHECK(sys_signal_set(driver_bell, 0, RING_BELL) >= 0);
+	OK(sys_thread_sleep(time_in(20 * NS_PER_MS)));
+	ring_client_reset(&client);
+	OK(offer(POOL_BYTES));
+	OK(one(BLOCK_READ, 0, 1, 4 << 20, 0));
+}
+
+static void restarted(void)
+{
+	struct ring_completion c;
+
+	for (uint32_t i = 0; i < DEPTH; i++)
+		submit(i, BLOCK_READ, 8192 + i * CHUNK, CHUNK, i * CHUNK * 512, 0);
+	ring_bell();
+	OK(ns_command("/scheme/block/" DISK "/ctl", "restart"));
+	for (uint32_t i = 0; i < DEPTH; i++) {
+		CHECK(completion(&c));
+		OK(c.status);
+	}
+	OK(one(BLOCK_READ, 0, 1, 0, 0));
+}
+
+static void speed(void)
+{
+	uint32_t sectors = max_sectors < 512 ? max_sectors : 512, n = 256, next = 0, done = 0;
+	uint64_t begin = time_now(), ns;
+	struct ring_completion c;
+
+	while (done < n) {
+		while (next < n && next - done < 8) {
+			submit(next, BLOCK_READ, (uint64_t)(next % 64) * sectors, sectors,
+			       (next % 8) * 512ull * 1024, 0);
+			next++;
+		}
+		ring_bell();
+		CHECK(completion(&c));
+		OK(c.status);
+		done++;
+	}
+	ns = time_now() - begin;
+	log_print("%s: %u reads of %u KiB: %llu MiB/s", DISK, n, sectors / 2,
+		  (unsigned long long)((uint64_t)n * sectors * 512 * NS_PER_S / ns >> 20));
+}
+
+static void child_end(struct child *c)
+{
+	if (c->alive)
+		spawn_discard(&c->spawned);
+	c->alive = false;
+}
+
+static int role_system(void)
+{
+	uint64_t limits[LIMIT_KEYS] = {0};
+
+	archive_map();
+	servers_start();
+	function_find();
+	driver_silo = core_silo_make(DRIVER_SILO, 076, limits);
+	channel_make(&driver);
+	driver_start();
+	mount(TAKE(sys_handle_dup(driver.connector, RIGHTS_SAME)), "/scheme/block/" DISK);
+	pool_make();
+	ring_make();
+	wrong_offers();
+	OK(offer(POOL_BYTES));
+	log_print("block: %s: %llu sectors, requests of %u sectors, %u segments", DISK,
+		  (unsigned long long)disk_sectors, max_sectors, max_segments);
+	big_requests();
+	wrong_requests();
+	many_in_flight();
+	offered_again();
+	broken();
+	restarted();
+	for (unsigned i = 0; i < 4; i++)
+		killed(i);
+	speed();
+	child_end(&driver);
+	child_end(&devd);
+	child_end(&rootd);
+	return 0;
+}
+
+static void disk(void)
+{
+	struct spawn_handle handles[] = {{"device", core_device, RIGHTS_SAME, 0, 0},
+					 {"silo", core_silo, RIGHTS_SAME, 0, 0},
+					 {"children's log", core_log, RIGHTS_SAME, 0, 0},
+					 {"archive", boot_handle("archive"), RIGHTS_SAME, 0, 0}};
+	struct spawned s;
+	struct process_info info;
+	struct event event;
+	handle_t wait = TAKE(sys_queue_create());
+
+	core_spawn(&s, "system", NULL, HANDLE_NONE, handles, 4);
+	CHECK(sys_queue_add(wait, s.process, EVENT_PROCESS, 1, 0, PROCESS_EV_EXIT) > 0);
+	CHECK(sys_queue_wait(wait, &event, 1, time_in(90 * NS_PER_S)) >= 0);
+	OK(sys_process_info(s.process, &info));
+	CHECK_EQ(info.reason, FAULT_NONE);
+	CHECK_EQ(info.code, 0);
+	spawn_discard(&s);
+	core_close(wait);
+}
+
+const struct core_test core_tests[] = {{"disk", disk}, {NULL, NULL}};
+
+const struct core_role core_roles[] = {{"system", role_system}, {NULL, NULL}};
