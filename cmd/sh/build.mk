@@ -6,3 +6,6 @@ sh-libs := serve 9p sys
 
 UNIT += sh_parse
 sh_parse-srcs := tests/unit/sh_parse.c cmd/sh/parse.c cmd/sh/edit.c cmd/sh/sha256.c
+
+FUZZ += sh_line
+fuzz-sh_line-srcs := tests/fuzz/sh_line.c cmd/sh/parse.c cmd/sh/edit.c

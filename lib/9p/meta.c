@@ -259,7 +259,7 @@ int p9_run_gethandle(struct p9_request *req)
 		return gethandle_session(req);
 	if (kind == P9_HANDLE_VMO)
 		err = gethandle_vmo_check(req);
-	else if (kind != P9_HANDLE_SIGNAL)
+	else if (kind != P9_HANDLE_SIGNAL && kind != P9_HANDLE_DEVICE)
 		err = -EINVAL;
 	if (err)
 		return err;

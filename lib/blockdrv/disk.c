@@ -409,7 +409,7 @@ int block_disk_add(struct block_driver *d, struct block_disk *disk)
 	disk->driver = d;
 	disk->timer_at = DEADLINE_NEVER;
 	disk->timer = (struct serve_watch){.fn = on_timer, .arg = disk};
-	for (uint32_t i = 0; i < BLOCK_DEPTH; i++) {
+	for (uint32_t i = 0; i < BLOCK_DEPTH && !disk->absent; i++) {
 		disk->request[i].disk = disk;
 		disk->request[i].slot = (uint16_t)i;
 	}

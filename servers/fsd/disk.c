@@ -3,9 +3,9 @@
  * disk.c: requests to the block driver, over the ring.
  *
  * A request is one run of sectors and the pieces of pool pages that take it. It is QUEUED until the
- * ring has room and a driver, IN FLIGHT until a completion carries its cookie. When the driver goes,
- * everything in flight is queued again, before what was queued already, and submitted to the next
- * one: reading twice does no harm, and the pages stay reserved meanwhile.
+ * ring has room and a driver, IN FLIGHT until a completion carries its cookie. When the driver
+ * goes, everything in flight is queued again, before what was queued already, and submitted to the
+ * next one: reading twice does no harm, and the pages stay reserved meanwhile.
  *
  * Who may lie: the driver. A cookie that is not in flight, or a broken ring, ends the link to it; a
  * completion of an older epoch is passed over. What it puts into the pages is the disk's word.
@@ -107,7 +107,8 @@ static void queue_submit(struct fsd *f)
 	}
 }
 
-/* ---- building ---------------------------------------------------------------------------------- */
+/* ---- building ----------------------------------------------------------------------------------
+ */
 
 /* Put a piece behind the last one. False: it has no place in this request. */
 static bool io_append(struct fsd *f, struct io *io, uint64_t offset, uint32_t len)
@@ -166,7 +167,8 @@ void disk_kick(struct fsd *f)
 	f->kick = false;
 }
 
-/* ---- completions ------------------------------------------------------------------------------- */
+/* ---- completions -------------------------------------------------------------------------------
+ */
 
 static void page_arrived(struct fsd *f, struct page *p, uint32_t sectors, enum page_failure failed)
 {
@@ -251,7 +253,8 @@ bool disk_complete(struct fsd *f)
 	return r != 1 && ring_client_sleep(&f->ring);
 }
 
-/* ---- drivers come and go ----------------------------------------------------------------------- */
+/* ---- drivers come and go -----------------------------------------------------------------------
+ */
 
 /* What no page could be read with. */
 static const char *geometry_wrong(const struct fsd *f, const struct geometry *g)

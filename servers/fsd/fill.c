@@ -30,8 +30,7 @@ static int block_find(struct fsd *f, struct inode *n, uint64_t lblk, uint64_t *s
 		n->run = run;
 		n->run_at = lblk;
 	}
-	*sector = n->run.flags ? 0
-			       : (n->run.pblk + (lblk - n->run_at)) << (f->fs.block_bits - 9);
+	*sector = n->run.flags ? 0 : (n->run.pblk + (lblk - n->run_at)) << (f->fs.block_bits - 9);
 	return 0;
 }
 

@@ -51,13 +51,13 @@
 #define IO_A_PAGE   5u	  /* requests that one page may need: its blocks, and one left open */
 #define WINDOW_MIN  (128u << 10 >> FSD_SHIFT) /* read-ahead, pages */
 #define WINDOW_MAX  (2u << 20 >> FSD_SHIFT)
-#define INODES_KEPT 4096u /* inodes that nobody uses, remembered */
-#define NAMES	    2048u /* names remembered; a power of two */
-#define NAME_KEPT   40u	  /* bytes of one */
+#define INODES_KEPT 4096u	    /* inodes that nobody uses, remembered */
+#define NAMES	    2048u	    /* names remembered; a power of two */
+#define NAME_KEPT   40u		    /* bytes of one */
 #define JOB_NS	    60000000000ull  /* a request that has waited so long is answered -EIO */
 #define SEARCH_NS   5000000000ull   /* without a disk, requests wait so long after the start */
 #define FAULT_NS    120000000000ull /* a page fault that has waited so long fails */
-#define COMPLAINTS  100u		    /* log lines about damage and errors */
+#define COMPLAINTS  100u	    /* log lines about damage and errors */
 #define TURN_JOBS   32u		    /* jobs run between two looks at the queue */
 #define TURN_IOS    64u		    /* completions taken */
 
@@ -65,7 +65,8 @@ struct fsd;
 struct job;
 struct inode;
 
-/* ---- pool.c: pages ---------------------------------------------------------------------------- */
+/* ---- pool.c: pages ----------------------------------------------------------------------------
+ */
 enum page_state { PAGE_FREE, PAGE_READING, PAGE_VALID };
 enum page_failure {
 	PAGE_GOOD,
@@ -74,9 +75,9 @@ enum page_failure {
 };
 
 struct page {
-	uint32_t ino;	/* of the file; 0: of the disk itself */
-	uint32_t index; /* which page of it */
-	uint32_t next;	/* in the hash chain */
+	uint32_t ino;	  /* of the file; 0: of the disk itself */
+	uint32_t index;	  /* which page of it */
+	uint32_t next;	  /* in the hash chain */
 	uint32_t touched; /* fsd->serial of the operation that used it last: not to be taken now */
 	uint16_t tail;	  /* bytes of the file in it; what follows is zeroed when it has come */
 	uint8_t pending;  /* sectors on their way */
@@ -93,8 +94,8 @@ struct page {
 FSD_MUST int pool_init(struct fsd *f, void *base, uint32_t count);
 static inline void *page_data(const struct fsd *f, const struct page *p);
 struct page *page_find(struct fsd *f, uint32_t ino, uint32_t index);
-/* A page for (ino, index), which is not there: PAGE_READING without anything pending. NULL: none can
- * be had now, wait at fsd->starved. */
+/* A page for (ino, index), which is not there: PAGE_READING without anything pending. NULL: none
+ * can be had now, wait at fsd->starved. */
 struct page *page_take(struct fsd *f, uint32_t ino, uint32_t index);
 /* Everything that was pending has come: valid, or gone if a part of it failed. Wakes who waits. */
 void page_done(struct fsd *f, struct page *p);
@@ -103,7 +104,8 @@ void page_drop(struct fsd *f, struct page *p);
 /* It was useful. */
 static inline void page_touch(struct page *p);
 
-/* ---- disk.c: requests to the driver ------------------------------------------------------------ */
+/* ---- disk.c: requests to the driver ------------------------------------------------------------
+ */
 enum io_state { IO_FREE, IO_QUEUED, IO_FLIGHT };
 
 struct io {
@@ -123,7 +125,7 @@ enum link_state {
 
 struct geometry {
 	uint32_t sector_size;
-	uint64_t sectors; /* of 512 bytes */
+	uint64_t sectors;		    /* of 512 bytes */
 	uint32_t segments, request_sectors; /* a request, at most */
 };
 
@@ -150,7 +152,8 @@ void disk_up(struct fsd *f, const struct geometry *g);
 /* The driver is gone, or broke the rules: empties the ring for the next one. */
 void disk_down(struct fsd *f, const char *why);
 
-/* ---- job.c: what waits -------------------------------------------------------------------------- */
+/* ---- job.c: what waits --------------------------------------------------------------------------
+ */
 /* One run from the start. 0 or -errno: the end of it; P9_KEEP: the same, and it has responded by
  * itself; -EAGAIN: fsd->wait says for what. */
 typedef int (*job_run)(struct fsd *f, struct job *j);
@@ -191,8 +194,8 @@ struct job {
 	};
 };
 
-/* Run *first, on the caller's stack, and if it must wait go on with a copy later. Returns what an op
- * returns. */
+/* Run *first, on the caller's stack, and if it must wait go on with a copy later. Returns what an
+ * op returns. */
 int job_start(struct fsd *f, struct job *first);
 /* A job without request; its end is always called. Errors: -ENOMEM, nothing was called. */
 FSD_MUST int job_spawn(struct fsd *f, const struct job *first);
@@ -204,11 +207,12 @@ void jobs_wake(struct fsd *f, struct job **list, int error);
 void jobs_turn(struct fsd *f);
 /* Time passes: end what has waited too long. */
 void jobs_expire(struct fsd *f, uint64_t now);
-/* Jobs have waited for a while: what too long ends, and if nothing comes from the driver it is looked
- * after. False: none waits any more. */
+/* Jobs have waited for a while: what too long ends, and if nothing comes from the driver it is
+ * looked after. False: none waits any more. */
 bool jobs_watch(struct fsd *f);
 
-/* ---- inode.c ------------------------------------------------------------------------------------ */
+/* ---- inode.c ------------------------------------------------------------------------------------
+ */
 struct inode {
 	struct ext4_inode_info info; /* .ino from the start, the rest if loaded */
 	bool loaded;
@@ -249,7 +253,8 @@ uint32_t *meta_mark(void *ctx, uint64_t blkno);
 /* The page of the disk itself; NULL with *err as an ext4_source has it. */
 struct page *meta_page(struct fsd *f, uint64_t index, int *err);
 
-/* ---- fill.c ------------------------------------------------------------------------------------- */
+/* ---- fill.c -------------------------------------------------------------------------------------
+ */
 /* One who reads a file: where it was, and how far ahead to read. */
 struct reader {
 	uint64_t next;	 /* offset that a sequential read has */
@@ -264,11 +269,13 @@ FSD_MUST int64_t file_fill(struct fsd *f, struct inode *n, uint32_t first, uint3
 /* A read of [offset, offset + len) is about to be served: look ahead. */
 void reader_note(struct fsd *f, struct inode *n, struct reader *r, uint64_t offset, uint32_t len);
 
-/* ---- read.c, ops.c ------------------------------------------------------------------------------ */
+/* ---- read.c, ops.c ------------------------------------------------------------------------------
+ */
 int op_read(struct p9_request *req, struct p9_fid *fid, uint64_t offset, uint32_t count);
 extern const struct p9_ops fsd_ops;
 
-/* ---- vmo.c -------------------------------------------------------------------------------------- */
+/* ---- vmo.c --------------------------------------------------------------------------------------
+ */
 /* A handle of a loaded file's VMO with what prot (PROT_*) allows. */
 FSD_MUST int file_vmo(struct fsd *f, struct inode *n, uint32_t prot, handle_t *out);
 /* The kernel says that pages are wanted. */
@@ -278,7 +285,8 @@ void page_unsupply(struct fsd *f, struct page *p);
 /* Nobody maps it: end the VMO. False: somebody does. */
 bool vmo_release(struct fsd *f, struct inode *n);
 
-/* ---- mount.c ------------------------------------------------------------------------------------ */
+/* ---- mount.c ------------------------------------------------------------------------------------
+ */
 enum fs_state {
 	FS_SEARCHING, /* no disk yet */
 	FS_MOUNTING,
@@ -292,14 +300,16 @@ FSD_MUST int fs_need(struct fsd *f);
 void fs_start(struct fsd *f);
 void fs_fail(struct fsd *f, int err, const char *why);
 
-/* ---- sessions.c --------------------------------------------------------------------------------- */
+/* ---- sessions.c ---------------------------------------------------------------------------------
+ */
 /* memory: of size bytes, a predecessor's or zeroed. */
 void sessions_init(struct fsd *f, void *memory, uint64_t size);
 int session_made(struct p9_session *s, struct p9_fid *fid);
 void session_gone(struct p9_session *s);
 int session_restore(struct p9_session *s, struct p9_fid *fid);
 
-/* ---- all of it ---------------------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------------------------------
+ */
 struct fsd_counters {
 	uint64_t ios, io_bytes, io_errors, reissued, drivers;
 	uint64_t reads, read_hits, faults, supplied, evicted, taken, waits, expired;
@@ -321,11 +331,11 @@ struct fsd {
 
 	struct ring_client ring;
 	enum link_state link;
-	struct geometry disk; /* sectors 0: never seen */
-	uint32_t epoch;	      /* of the ring as it is now */
-	bool kick;	      /* something was submitted */
+	struct geometry disk;	     /* sectors 0: never seen */
+	uint32_t epoch;		     /* of the ring as it is now */
+	bool kick;		     /* something was submitted */
 	uint64_t completed, watched; /* completions; as they were when jobs were looked at last */
-	uint32_t careful;     /* so many requests are to be for one page each */
+	uint32_t careful;	     /* so many requests are to be for one page each */
 	struct io io[IO_COUNT];
 	uint32_t io_free, io_free_count;
 	uint32_t queue_first, queue_last;

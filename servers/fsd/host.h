@@ -15,22 +15,22 @@
 #define LINK_PATH_MAX 64
 
 struct link {
-	const char *wanted; /* [C] a path, or "auto" */
-	char path[LINK_PATH_MAX]; /* [L] the disk, once it was found */
-	struct p9_file *file;	  /* [L] keeps the session that the ring was offered on */
-	_Atomic uint32_t orders;  /* ORDER_* bits; taken by the thread */
-	_Atomic uint32_t ordered; /* counts; rung by the main thread */
-	_Atomic uint32_t news;	  /* counts; rung by the thread */
-	_Atomic uint32_t up, gone; /* how often; the thread's */
+	const char *wanted;	     /* [C] a path, or "auto" */
+	char path[LINK_PATH_MAX];    /* [L] the disk, once it was found */
+	struct p9_file *file;	     /* [L] keeps the session that the ring was offered on */
+	_Atomic uint32_t orders;     /* ORDER_* bits; taken by the thread */
+	_Atomic uint32_t ordered;    /* counts; rung by the main thread */
+	_Atomic uint32_t news;	     /* counts; rung by the thread */
+	_Atomic uint32_t up, gone;   /* how often; the thread's */
 	uint32_t up_seen, gone_seen; /* [M] */
-	struct geometry geometry; /* the thread's until it adds to `up`, then the main one's */
+	struct geometry geometry;    /* the thread's until it adds to `up`, then the main one's */
 };
 
 struct host {
 	struct serve serve;
 	struct fsd f;
 	struct link link;
-	handle_t pool, ring; /* [C] VMOs */
+	handle_t pool, ring;	    /* [C] VMOs */
 	handle_t bell, driver_bell; /* [C] */
 	struct serve_watch bell_watch, alarm_watch, news_watch;
 };

@@ -2,8 +2,9 @@
 /*
  * inode.c: inodes, the blocks that describe them, and names found lately.
  *
- * An inode lives while fids, jobs or a VMO use it; INODES_KEPT more are remembered. The disk does not
- * change, so what was read once stays right. Pages are found by inode number and outlive the inode.
+ * An inode lives while fids, jobs or a VMO use it; INODES_KEPT more are remembered. The disk does
+ * not change, so what was read once stays right. Pages are found by inode number and outlive the
+ * inode.
  *
  * Metadata is read four pages at a time: neighbours of a block are mostly wanted soon.
  */
@@ -12,8 +13,8 @@
 #include <string.h>
 #include "servers/fsd/fsd.h"
 
-#define CLUSTER	   4u /* pages */
-#define BUCKETS	   4096u
+#define CLUSTER 4u /* pages */
+#define BUCKETS 4096u
 
 int inode_init(struct fsd *f)
 {
@@ -23,7 +24,8 @@ int inode_init(struct fsd *f)
 	return f->inode_buckets && f->names ? 0 : -ENOMEM;
 }
 
-/* ---- which are in memory ------------------------------------------------------------------------ */
+/* ---- which are in memory ------------------------------------------------------------------------
+ */
 
 struct inode *inode_known(struct fsd *f, uint32_t ino)
 {
@@ -108,7 +110,8 @@ void inode_put(struct fsd *f, struct inode *n)
 		idle_trim(f);
 }
 
-/* ---- metadata ----------------------------------------------------------------------------------- */
+/* ---- metadata -----------------------------------------------------------------------------------
+ */
 
 /* Read what is missing of the cluster around page `index` of the disk. */
 static struct page *meta_read(struct fsd *f, uint32_t index, int *err)
@@ -210,7 +213,8 @@ int inode_load(struct fsd *f, struct inode *n)
 	return 0;
 }
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------------------------------
+ */
 
 static struct name *name_slot(struct fsd *f, uint32_t dir, struct p9_str s)
 {

@@ -2,12 +2,12 @@
 /*
  * link.c: the thread that finds the block driver and offers it the ring.
  *
- * Order SEEK: resolve the disk's path and offer the ring until a driver takes it. Where the driver's
- * supervisor keeps its channel, the call waits for the successor by itself; where nothing is
- * mounted, nothing says when something will be, so it is tried again after a pause that doubles from
- * 10 ms to 1 s. Order DOUBT (requests are waiting and nothing comes): read the driver's status; one
- * that does not answer, or answers that it has no ring, is gone. A driver that died and came back
- * is found so, too: the successor has no ring.
+ * Order SEEK: resolve the disk's path and offer the ring until a driver takes it. Where the
+ * driver's supervisor keeps its channel, the call waits for the successor by itself; where nothing
+ * is mounted, nothing says when something will be, so it is tried again after a pause that doubles
+ * from 10 ms to 1 s. Order DOUBT (requests are waiting and nothing comes): read the driver's
+ * status; one that does not answer, or answers that it has no ring, is gone. A driver that died and
+ * came back is found so, too: the successor has no ring.
  *
  * Between an UP and the next SEEK the main thread owns the ring; between a SEEK and an UP nobody
  * writes to it but the driver that is offered it.
@@ -31,6 +31,7 @@
 #define PAUSE_FIRST (10 * NS_PER_MS)
 #define PAUSE_MAX   (1000 * NS_PER_MS)
 #define OFFER_NS    (30 * NS_PER_S)
+#define CALL_NS	    (3 * NS_PER_S) /* other calls, of which some go to a driver that is not there */
 #define STATUS_MAX  2048u
 
 static void word_ring(_Atomic uint32_t *word)
@@ -56,7 +57,8 @@ void link_doubt(struct host *h)
 	order_give(&h->link, ORDER_DOUBT);
 }
 
-/* ---- the offer ---------------------------------------------------------------------------------- */
+/* ---- the offer ----------------------------------------------------------------------------------
+ */
 
 static int handles_copy(const struct host *h, handle_t out[4])
 {
@@ -85,9 +87,9 @@ static int handles_copy(const struct host *h, handle_t out[4])
 
 static int ring_offer(struct host *h, handle_t session)
 {
-	struct ipc_msg m = {.tag = MSG_LABEL(RING_OFFER) | MSG_HANDLES(4),
-			    .w = {RING_VERSION, RING_SIZE, RING_SEGS,
-				  (uint64_t)h->f.pages << FSD_SHIFT}};
+	struct ipc_msg m = {
+		.tag = MSG_LABEL(RING_OFFER) | MSG_HANDLES(4),
+		.w = {RING_VERSION, RING_SIZE, RING_SEGS, (uint64_t)h->f.pages << FSD_SHIFT}};
 	handle_t copies[4];
 	int64_t r;
 	int err = handles_copy(h, copies);
@@ -141,7 +143,7 @@ static int disk_try(struct host *h)
 		return disk_offer(h, l->path);
 	if (strcmp(l->wanted, "auto"))
 		return disk_offer(h, l->wanted);
-	for (unsigned i = 0; i < sizeof(usual) / sizeof(usual[0]) && err == -ENOENT; i++)
+	for (unsigned i = 0; i < sizeof(usual) / sizeof(usual[0]) && err; i++)
 		err = disk_offer(h, usual[i]);
 	return err;
 }
@@ -207,7 +209,8 @@ static void *link_thread(void *arg)
 	return NULL;
 }
 
-/* ---- the main thread's side ---------------------------------------------------------------------- */
+/* ---- the main thread's side
+ * ---------------------------------------------------------------------- */
 
 /* A GONE that came together with an UP is older than it. */
 static void on_news(struct serve_watch *w, const struct event *e)
@@ -232,6 +235,7 @@ int link_start(struct host *h, const char *wanted)
 	int err;
 
 	h->link.wanted = wanted;
+	ns_client()->timeout_ns = CALL_NS;
 	h->news_watch = (struct serve_watch){.fn = on_news, .arg = h};
 	err = serve_watch_memory(&h->serve, &h->news_watch, (const void *)&h->link.news);
 	if (err)

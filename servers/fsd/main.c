@@ -45,8 +45,7 @@ static int size_parse(const char *text, uint64_t *size)
 /* Map a VMO for reading and writing. */
 static int vmo_map(handle_t vmo, uint64_t size, void **at)
 {
-	struct map_args args = {
-		.vmo = vmo, .flags = PROT_R | PROT_W | MAP_POPULATE, .len = size};
+	struct map_args args = {.vmo = vmo, .flags = PROT_R | PROT_W | MAP_POPULATE, .len = size};
 	int64_t r = sys_aspace_map(boot_handle("aspace"), &args);
 
 	if (r < 0)

@@ -106,7 +106,8 @@ void fs_start(struct fsd *f)
 		fs_fail(f, -ENOMEM, "no memory to mount with");
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------------------------------
+ */
 
 int fsd_init(struct fsd *f, const char *source, void *pool, uint32_t pages)
 {

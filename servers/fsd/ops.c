@@ -35,7 +35,8 @@ static struct p9_qid inode_qid(const struct inode *n)
 	return qid;
 }
 
-/* ---- fids -------------------------------------------------------------------------------------- */
+/* ---- fids --------------------------------------------------------------------------------------
+ */
 
 /* The root may be unread: the disk may come later than the first client. */
 static int op_attach(struct p9_session *s, struct p9_fid *fid)
@@ -77,8 +78,8 @@ static int walk_run(struct fsd *f, struct job *j)
 	if (!err && !inode_is(dir, P9_S_IFDIR))
 		err = -ENOTDIR;
 	if (!err && !j->walk.ino)
-		err = inode_lookup(f, dir, (struct p9_str){j->walk.text, j->walk.len}, &j->walk.scan,
-				   &j->walk.ino);
+		err = inode_lookup(f, dir, (struct p9_str){j->walk.text, j->walk.len},
+				   &j->walk.scan, &j->walk.ino);
 	if (err)
 		return err;
 	n = inode_get(f, j->walk.ino);
@@ -144,7 +145,8 @@ static int op_open(struct p9_request *req, struct p9_fid *fid, uint32_t oflags)
 	return job_start(fsd_of(fid), &j);
 }
 
-/* ---- attributes -------------------------------------------------------------------------------- */
+/* ---- attributes --------------------------------------------------------------------------------
+ */
 
 static uint64_t device_number(uint32_t major, uint32_t minor)
 {
@@ -229,7 +231,8 @@ static int op_statfs(struct p9_request *req, struct p9_fid *fid, struct p9_statf
 	return job_start(fsd_of(fid), &j);
 }
 
-/* ---- directories and links ---------------------------------------------------------------------- */
+/* ---- directories and links ----------------------------------------------------------------------
+ */
 
 static int entry_emit(void *ctx, const struct ext4_dirent *e)
 {
@@ -302,7 +305,8 @@ static int op_readlink(struct p9_request *req, struct p9_fid *fid, struct p9_str
 	return job_start(fsd_of(fid), &j);
 }
 
-/* ---- handles ----------------------------------------------------------------------------------- */
+/* ---- handles -----------------------------------------------------------------------------------
+ */
 
 static int op_gethandle(struct p9_request *req, struct p9_fid *fid, enum p9_handle_kind kind,
 			uint64_t arg, uint64_t *value, uint32_t *handle)

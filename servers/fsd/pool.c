@@ -16,7 +16,7 @@
 #include "servers/fsd/fsd.h"
 
 #define ROUNDS	  5u
-#define PATIENT 512u /* pages passed over before a mapped page gets no second chance */
+#define PATIENT	  512u /* pages passed over before a mapped page gets no second chance */
 #define HEAT_META 3u
 
 int pool_init(struct fsd *f, void *base, uint32_t count)

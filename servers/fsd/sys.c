@@ -61,7 +61,8 @@ void fsd_doubt_driver(struct fsd *f)
 	link_doubt(host_of(f));
 }
 
-/* ---- pager VMOs ---------------------------------------------------------------------------------- */
+/* ---- pager VMOs
+ * ---------------------------------------------------------------------------------- */
 
 struct vmo_watch {
 	struct serve_watch watch; /* what the VMO's key points to */

@@ -25,7 +25,8 @@ void fsd_alarm(struct fsd *f);
 /* No driver has the ring any more: find one and offer it. */
 void fsd_seek_driver(struct fsd *f);
 
-/* Nothing comes from the driver: find out whether it still has the ring, and call disk_down if not. */
+/* Nothing comes from the driver: find out whether it still has the ring, and call disk_down if not.
+ */
 void fsd_doubt_driver(struct fsd *f);
 
 /* A pager VMO of a file. Sets n->vmo, n->watch. Faults are told by file_faults. */

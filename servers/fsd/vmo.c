@@ -3,8 +3,8 @@
  * vmo.c: files as memory objects. A file's VMO is made when somebody asks for it first; its pages
  * are the pool's, supplied when they are touched and taken out before the pool uses them again.
  *
- * Clients get READ, MAP and EXECUTE and can change nothing. The kernel does not say when the last of
- * them is gone: the VMO is looked at when its inode would be forgotten.
+ * Clients get READ, MAP and EXECUTE and can change nothing. The kernel does not say when the last
+ * of them is gone: the VMO is looked at when its inode would be forgotten.
  *
  * Faults in sequence double what is supplied and read ahead, as reads do.
  */
@@ -28,15 +28,16 @@ int file_vmo(struct fsd *f, struct inode *n, uint32_t prot, handle_t *out)
 	}
 	if (err)
 		return err;
-	h = fsd_vmo_dup(n, RIGHT_READ | RIGHT_MAP | RIGHT_GRANT |
-				   (prot & PROT_X ? RIGHT_EXECUTE : 0));
+	h = fsd_vmo_dup(n,
+			RIGHT_READ | RIGHT_MAP | RIGHT_GRANT | (prot & PROT_X ? RIGHT_EXECUTE : 0));
 	if (h < 0)
 		return (int)h;
 	*out = (handle_t)h;
 	return 0;
 }
 
-/* ---- supply ------------------------------------------------------------------------------------ */
+/* ---- supply ------------------------------------------------------------------------------------
+ */
 
 /* Pages from index on, at most max, that are there, not supplied, and side by side in the pool. */
 static uint32_t run_find(struct fsd *f, const struct inode *n, uint32_t index, uint32_t max,
@@ -174,7 +175,8 @@ void file_faults(struct fsd *f, struct inode *n)
 	inode_put(f, n);
 }
 
-/* ---- taking back ------------------------------------------------------------------------------- */
+/* ---- taking back -------------------------------------------------------------------------------
+ */
 
 void page_unsupply(struct fsd *f, struct page *p)
 {

@@ -105,7 +105,9 @@ static void start_all(void)
 		server_start(&init, &init.server[i]);
 		servers_mount(&init, time_now());
 	}
+	/* Without one of these no console can come. */
 	if (init.server[SERVER_ROOTD].memory->state == SERVER_OFF ||
+	    init.server[SERVER_DEVD].memory->state == SERVER_OFF ||
 	    init.server[SERVER_SIPD].memory->state == SERVER_OFF)
 		recovery_start(&init);
 }

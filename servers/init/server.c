@@ -53,7 +53,7 @@ void server_describe(struct init *init, enum server_name name)
 		s->described = true;
 }
 
-/* ---- making what a server stands on ---------------------------------------------------------- */
+/* ---- making what a server stands on ----------------------------------------------------- */
 
 static int silo_make(struct init *init, struct server *s)
 {
@@ -150,7 +150,7 @@ static int server_run(struct init *init, struct server *s)
 	return (int)err;
 }
 
-/* ---- the end and what follows ---------------------------------------------------------------- */
+/* ---- the end and what follows ----------------------------------------------------------- */
 
 static void forget_process(struct server *s)
 {
@@ -262,8 +262,7 @@ void server_event(struct init *init, struct server *s)
 	decide(init, s, time_now());
 }
 
-/* ---- time -------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------- */
 
 static void ping(struct server *s, uint64_t now)
 {
@@ -318,8 +317,7 @@ uint64_t server_next(const struct init *init, const struct server *s)
 	return UINT64_MAX;
 }
 
-/* ---- mounts -----------------------------------------------------------------------------------
- */
+/* ---- mounts ----------------------------------------------------------------------------- */
 
 static int server_mount(struct init *init, struct server *s)
 {

@@ -9,7 +9,7 @@ sipd-srcs := servers/sipd/main.c servers/sipd/registry.c servers/sipd/describe.c
 	servers/sipd/recover.c servers/sipd/supervise.c servers/sipd/crash.c servers/sipd/worker.c \
 	servers/sipd/launch.c servers/sipd/lease.c servers/sipd/remote.c servers/sipd/health.c \
 	servers/sipd/output.c servers/sipd/gate.c servers/sipd/clone.c servers/sipd/ctl.c \
-	servers/sipd/ctl_set.c servers/sipd/ctl_rights.c servers/sipd/facts.c servers/sipd/tree.c \
+	servers/sipd/ctl_set.c servers/sipd/ctl_rights.c servers/sipd/facts.c servers/sipd/tree.c servers/sipd/prompt.c \
 	servers/init/kept.c servers/init/place.c
 sipd-libs := supervise serve 9p spawn elf cpio silo sys
 

@@ -71,8 +71,7 @@ int ctl_join(int argc, char **argv, int first, char *text)
 	return 0;
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------- */
 
 /* What life_step's refusals mean. */
 static int life_refusal(struct silo *s, int err, char *reason)

@@ -15,8 +15,7 @@
 
 #define CONSOLE_PATH "/dev/cons"
 
-/* ---- mode -------------------------------------------------------------------------------------
- */
+/* ---- mode ------------------------------------------------------------------------------- */
 
 /* May the silo have this mode, on the word of this asker? */
 static int mode_check(struct p9_call *call, const struct silo_desc *desc, uint16_t mode,
@@ -91,8 +90,7 @@ int ctl_family(struct p9_call *call, int argc, char **argv)
 	return ctl_done(call, s, AUDIT_MODE, err, reason);
 }
 
-/* ---- capabilities ------------------------------------------------------------------------------
- */
+/* ---- capabilities ----------------------------------------------------------------------- */
 
 static const struct capability {
 	const char *name;
@@ -173,8 +171,7 @@ int ctl_capability(struct p9_call *call, int argc, char **argv)
 	return cap_change(call, argv[1], true);
 }
 
-/* ---- limits ------------------------------------------------------------------------------------
- */
+/* ---- limits ----------------------------------------------------------------------------- */
 
 static int limit_apply(struct silo *s, enum limit_key key, uint64_t value, char *reason)
 {
@@ -224,8 +221,7 @@ int ctl_limit(struct p9_call *call, int argc, char **argv)
 	return ctl_done(call, s, AUDIT_LIMIT, err, reason);
 }
 
-/* ---- devices -----------------------------------------------------------------------------------
- */
+/* ---- devices ---------------------------------------------------------------------------- */
 
 /* A platform device's name ("uart1") or a function's address ("00:1f.2"). */
 static bool device_named(const char *word)
@@ -310,8 +306,7 @@ int ctl_unbind(struct p9_call *call, int argc, char **argv)
 	return ctl_done(call, s, AUDIT_REVOKE, -ENOENT, "that device is not bound by name");
 }
 
-/* ---- paths --------------------------------------------------------------------------------------
- */
+/* ---- paths ------------------------------------------------------------------------------ */
 
 int ctl_unveil(struct p9_call *call, int argc, char **argv)
 {

@@ -173,8 +173,7 @@ void facts_gather(struct silo *s, struct facts *out)
 	f->errors = s->errors;
 }
 
-/* ---- totals ------------------------------------------------------------------------------------
- */
+/* ---- totals ----------------------------------------------------------------------------- */
 
 /* "yes", "no", or that nothing of the kind is in use. */
 static const char *dma_confined(struct sipd *d)
@@ -226,8 +225,7 @@ void facts_all(struct sipd *d, struct p9_text *out)
 	totals(d, processes, restarts, silos, out);
 }
 
-/* ---- one silo -----------------------------------------------------------------------------------
- */
+/* ---- one silo --------------------------------------------------------------------------- */
 
 void facts_health(struct silo *s, struct p9_text *out)
 {
@@ -289,8 +287,7 @@ void facts_caps(struct silo *s, struct p9_text *out)
 		p9_text_printf(out, "Device %s\n", s->slot->lease[i].path);
 }
 
-/* ---- processes
- * ----------------------------------------------------------------------------------- */
+/* ---- processes -------------------------------------------------------------------------- */
 
 static void silo_process_after(handle_t silo, uint64_t after, uint64_t *best, handle_t *of)
 {

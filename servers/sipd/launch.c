@@ -45,8 +45,7 @@ static int fail(char *why, int err, const char *what)
 	return err;
 }
 
-/* ---- the program -------------------------------------------------------------------------------
- */
+/* ---- the program ------------------------------------------------------------------------ */
 
 static int image_find(struct launch *l, struct spawn_image *image, char *why)
 {
@@ -85,8 +84,7 @@ static void words_gather(struct launch *l)
 		l->envp[i] = silo_text(desc, desc->env[i]);
 }
 
-/* ---- the silo ----------------------------------------------------------------------------------
- */
+/* ---- the silo --------------------------------------------------------------------------- */
 
 static int silo_create(struct silo *s)
 {
@@ -163,8 +161,7 @@ static int silo_prepare(struct silo *s, char *why)
 	return err ? fail(why, (int)err, "resetting the silo") : 0;
 }
 
-/* ---- its place and handles ---------------------------------------------------------------------
- */
+/* ---- its place and handles -------------------------------------------------------------- */
 
 static int place_prepare(struct silo *s, char *why)
 {
@@ -250,8 +247,7 @@ static void handles_gather(struct launch *l)
 	devices_give(l);
 }
 
-/* ---- the process -------------------------------------------------------------------------------
- */
+/* ---- the process ------------------------------------------------------------------------ */
 
 static int process_make(struct launch *l, const struct spawn_image *image)
 {

@@ -2,12 +2,15 @@
 /*
  * lease.c: devices for drivers, by devd's files. Runs in workers.
  *
- * A PCI function is found in /dev/pci/bus, one line a function:
- *	00:03.0 vendor=1af4 device=1001 class=0100 prog=00 ...
- * and leased by /dev/pci/00:03.0/ctl. Ports and lines belong to platform devices:
- * /dev/platform/list has one a line: uart0 port=0x3f8+8 irq=4 ... and /dev/platform/uart0 is
- *leased. Each device is leased once, however many lines of a description it satisfies. A reset is
- *the word `reset` to the same file; devd then ends the quarantine of its DMA memory.
+ * A PCI function is found in /dev/pci/bus, one line a function, and leased by its ctl:
+ *	00:03.0 vendor=1af4 device=1001 class=0100 prog=00 ... silo=0
+ * Ports and lines belong to platform devices, in /dev/platform/list:
+ *	uart0 port=0x3f8+8 irq=4 ... silo=0
+ *
+ * What is leased to another silo is passed over; what this silo had before is preferred, so that a
+ * restarted driver finds its own device again. Each device is leased once, however many lines of a
+ * description it satisfies. A reset is the word `reset` to the same file; devd then ends the
+ * quarantine of its DMA memory.
  *
  * Who may lie: devd, in its text; it is only searched, with bounds.
  */
@@ -25,12 +28,13 @@
 
 struct search {
 	struct silo *s;
-	char *pci, *platform; /* the two lists; NULL: not read yet */
+	char *pci, *platform;		    /* the two lists; NULL: not read yet */
+	struct lease old[SIPD_DEVICES_MAX]; /* of the start before */
+	unsigned olds;
 	char *why;
 };
 
-/* ---- searching a list
- * ---------------------------------------------------------------------------- */
+/* ---- searching a list ------------------------------------------------------------------- */
 
 /* The value of KEY= in a line that ends at `end`: a number in base, or false. */
 static bool value_of(const char *line, const char *end, const char *key, int base, uint64_t *value,
@@ -85,23 +89,37 @@ static bool platform_matches(const char *line, const char *end, const struct sil
 	return want->port >= first && want->port + want->ports <= first + count;
 }
 
-static bool leased(const struct silo *s, const char *path)
+static bool listed(const struct lease *leases, unsigned count, const char *path)
 {
-	for (unsigned i = 0; i < s->slot->leases; i++)
-		if (!strcmp(s->slot->lease[i].path, path))
+	for (unsigned i = 0; i < count; i++)
+		if (!strcmp(leases[i].path, path))
 			return true;
 	return false;
 }
 
-static void path_make(char *path, size_t size, bool pci, const char *name, size_t len)
+static bool leased(const struct silo *s, const char *path)
 {
-	snprintf(path, size, pci ? "/dev/pci/%.*s/ctl" : "/dev/platform/%.*s", (int)len, name);
+	return listed(s->slot->lease, s->slot->leases, path);
 }
 
-/* The next line of a list that matches and is not leased by this silo yet; its path. A platform
- * device that this silo has already serves: *have. */
+/* Nobody's, or still in the name of our own dead process. */
+static bool available(const struct silo *s, const char *line, const char *end)
+{
+	uint64_t silo;
+
+	return !value_of(line, end, "silo", 10, &silo, NULL) || !silo || silo == s->id;
+}
+
+static void path_make(char path[LEASE_PATH], bool pci, const char *name, size_t len)
+{
+	snprintf(path, LEASE_PATH, pci ? "/dev/pci/%.*s/ctl" : "/dev/platform/%.*s", (int)len,
+		 name);
+}
+
+/* The next line of a list that fits and is not leased by this silo yet; its path. A platform
+ * device that this silo has already serves: *have. again: only what it had before. */
 static bool line_find(const struct search *q, const struct silo_device *want, const char *list,
-		      char *path, size_t size, bool *have)
+		      bool again, char path[LEASE_PATH], bool *have)
 {
 	bool pci = want->kind == SILO_PCI;
 	const char *line, *end;
@@ -109,9 +127,12 @@ static bool line_find(const struct search *q, const struct silo_device *want, co
 	*have = false;
 	for (line = list; *line; line = *end ? end + 1 : end) {
 		end = line + strcspn(line, "\n");
-		if (!(pci ? pci_matches(line, end, want) : platform_matches(line, end, want)))
+		if (!(pci ? pci_matches(line, end, want) : platform_matches(line, end, want)) ||
+		    !available(q->s, line, end))
 			continue;
-		path_make(path, size, pci, line, strcspn(line, " \n"));
+		path_make(path, pci, line, strcspn(line, " \n"));
+		if (again && !listed(q->old, q->olds, path))
+			continue;
 		*have = leased(q->s, path);
 		if (!*have || !pci)
 			return true;
@@ -119,8 +140,7 @@ static bool line_find(const struct search *q, const struct silo_device *want, co
 	return false;
 }
 
-/* ---- leasing
- * --------------------------------------------------------------------------------------- */
+/* ---- leasing ---------------------------------------------------------------------------- */
 
 static int list_read(struct search *q, char **list, const char *path)
 {
@@ -166,13 +186,14 @@ static int lease_described(struct search *q, const struct silo_device *want, han
 {
 	bool pci = want->kind == SILO_PCI, have;
 	char **list = pci ? &q->pci : &q->platform;
-	char path[64];
+	char path[LEASE_PATH];
 	int err = list_read(q, list, pci ? "/dev/pci/bus" : "/dev/platform/list");
 
 	if (err)
 		return err;
-	if (!line_find(q, want, *list, path, sizeof(path), &have)) {
-		snprintf(q->why, SILO_REASON_MAX, "no such device in this machine");
+	if (!line_find(q, want, *list, true, path, &have) &&
+	    !line_find(q, want, *list, false, path, &have)) {
+		snprintf(q->why, SILO_REASON_MAX, "no such device is here and free");
 		return -ENODEV;
 	}
 	if (have)
@@ -184,10 +205,10 @@ static int lease_described(struct search *q, const struct silo_device *want, han
 
 static int lease_bound(struct search *q, const char *name, handle_t *handles, unsigned *made)
 {
-	char path[64];
+	char path[LEASE_PATH];
 	int err;
 
-	path_make(path, sizeof(path), strchr(name, ':') != NULL, name, strlen(name));
+	path_make(path, strchr(name, ':') != NULL, name, strlen(name));
 	if (leased(q->s, path))
 		return 0;
 	err = lease_one(q, path, &handles[*made]);
@@ -202,6 +223,8 @@ int leases_take(struct silo *s, handle_t *handles, unsigned *made, char *why)
 	int err = 0;
 
 	*made = 0;
+	q.olds = s->slot->leases;
+	memcpy(q.old, s->slot->lease, q.olds * sizeof(q.old[0]));
 	s->slot->leases = 0;
 	for (uint32_t i = 0; i < desc->devices && !err; i++)
 		err = lease_described(&q, &desc->device[i], handles, made);

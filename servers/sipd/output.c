@@ -77,8 +77,7 @@ static bool finished(const struct output *o)
 	return true;
 }
 
-/* ---- the ring -----------------------------------------------------------------------------------
- */
+/* ---- the ring --------------------------------------------------------------------------- */
 
 static void deliver(struct reader *r, struct p9_request *req, uint32_t count)
 {
@@ -177,8 +176,7 @@ static void writers_go(struct output *o)
 	}
 }
 
-/* ---- the session of a silo's descriptors
- * --------------------------------------------------------- */
+/* ---- the session of a silo's descriptors ------------------------------------------------ */
 
 static const char output_node; /* its address is the node of such a fid */
 
@@ -319,8 +317,7 @@ void output_ops(struct sipd *d)
 	d->ops.flush = op_flush;
 }
 
-/* ---- begin and end ------------------------------------------------------------------------------
- */
+/* ---- begin and end ---------------------------------------------------------------------- */
 
 int output_begin(struct silo *s)
 {
@@ -413,8 +410,7 @@ uint64_t output_tick(struct sipd *d, uint64_t now)
 	return next;
 }
 
-/* ---- srvID/output
- * -------------------------------------------------------------------------------- */
+/* ---- srvID/output ----------------------------------------------------------------------- */
 
 int output_open(struct p9_call *call, uint32_t oflags)
 {

@@ -39,8 +39,7 @@
 #define SIPD_FIRST_SYS	 100u	       /* ids that sipd gives out itself, by tier */
 #define SIPD_FIRST_USER	 1000u
 
-/* ---- what outlives sipd -----------------------------------------------------------------------
- */
+/* ---- what outlives sipd ----------------------------------------------------------------- */
 
 /* How a silo's main process ended last. */
 struct ending {
@@ -52,9 +51,10 @@ struct ending {
 	bool hung, killed; /* it did not answer pings; it was ended by force */
 };
 
+#define LEASE_PATH 64u
 struct lease {
-	char path[64];	    /* of its control file, to reset it: "/dev/pci/00:03.0/ctl" */
-	bool dma, confined; /* it may move memory; an IOMMU domain confines it */
+	char path[LEASE_PATH]; /* of its control file, to reset it: "/dev/pci/00:03.0/ctl" */
+	bool dma, confined;    /* it may move memory; an IOMMU domain confines it */
 };
 
 struct slot_ids {
@@ -99,8 +99,7 @@ struct store {
 	struct slot slot[SIPD_SILOS];
 };
 
-/* ---- a silo, as this sipd sees it ---------------------------------------------------------------
- */
+/* ---- a silo, as this sipd sees it ------------------------------------------------------- */
 
 struct output;
 struct pinger;
@@ -119,6 +118,7 @@ struct silo {
 	unsigned kept_count;
 	uint64_t pid;		     /* [L] of the process just made */
 	struct serve_watch watch;    /* [M] EVENT_SILO */
+	bool yielded;		     /* [M] stopped so that the recovery shell gets its device */
 	struct output *output;	     /* [M] */
 	struct pinger *pinger;	     /* [M] NULL: no heartbeat */
 	char waits[SILO_REASON_MAX]; /* [M] what it waits for, "" */
@@ -150,10 +150,10 @@ struct sipd {
 	uint64_t timer_at; /* [M] what the timer is set to */
 	struct p9_log events, audit;
 	uint64_t audited;
+	handle_t recovery; /* [M] the recovery shell's process */
 };
 
-/* ---- registry.c: silos by number and name -------------------------------------------------------
- */
+/* ---- registry.c: silos by number and name ----------------------------------------------- */
 /* A free place with an id and a label; -ENOSPC, -EEXIST. The description is copied. flags: SLOT_*.
  */
 SIPD_MUST int silo_new(struct sipd *d, const struct silo_desc *desc, uint32_t flags,
@@ -185,8 +185,7 @@ void silos_resume(struct sipd *d);
 /* Keep a handle for a successor. */
 SIPD_MUST int sipd_keep(struct sipd *d, handle_t *handle, uint64_t *object);
 
-/* ---- supervise.c: lives -------------------------------------------------------------------------
- */
+/* ---- supervise.c: lives ----------------------------------------------------------------- */
 /* Something happened: step and act. 0, or why not, as life_step. */
 SIPD_MUST int silo_happen(struct silo *s, enum life_event event);
 /* The kernel says its silo changed, or it may have while nobody looked. */
@@ -204,6 +203,9 @@ void silo_watch_init(struct silo *s);
 SIPD_MUST int silo_watch(struct silo *s);
 void foreign_watch(struct sipd *d);
 
+/* prompt.c: the state of a silo has changed: is there still a prompt? */
+void prompt_check(struct silo *s);
+
 /* crash.c: what is left of a process */
 /* Note how the main process ended, take what it kept, let the corpse go. */
 void silo_bury(struct silo *s);
@@ -213,8 +215,7 @@ void kept_return(struct silo *s);
 void crash_note(const struct silo *s, struct p9_text *out);
 const char *fault_name(uint32_t reason);
 
-/* ---- worker.c, launch.c, lease.c
- * ------------------------------------------------------------------ */
+/* ---- worker.c, launch.c, lease.c -------------------------------------------------------- */
 SIPD_MUST int workers_start(struct sipd *d);
 /* Load and start; silo_loaded follows. */
 SIPD_MUST int worker_load(struct silo *s);
@@ -231,8 +232,7 @@ SIPD_MUST int leases_take(struct silo *s, handle_t *handles, unsigned *made, cha
 /* Reset the functions that the predecessor had, so that its DMA memory leaves quarantine. */
 void leases_reset(struct silo *s);
 
-/* ---- health.c
- * -------------------------------------------------------------------------------------- */
+/* ---- health.c --------------------------------------------------------------------------- */
 /* Ping it from now on (heartbeat_ms, connector). Without heartbeat: nothing. */
 void health_begin(struct silo *s);
 void health_end(struct silo *s);
@@ -240,8 +240,7 @@ SIPD_MUST int health_init(struct sipd *d);
 /* unknown, starting, healthy, degraded, failing, stopped */
 const char *health_word(struct silo *s);
 
-/* ---- output.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- output.c --------------------------------------------------------------------------- */
 void output_ops(struct sipd *d);
 /* A ring for a silo, a sender to write to it. */
 SIPD_MUST int output_begin(struct silo *s);
@@ -257,8 +256,7 @@ int output_flush(struct p9_call *call);
 /* Time for writers that wait for a slow reader. Returns when to come again, ns. */
 uint64_t output_tick(struct sipd *d, uint64_t now);
 
-/* ---- gate.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- gate.c ----------------------------------------------------------------------------- */
 /* May the asker do this? digits: MODE_*, all needed. 0 or -EPERM; a refusal is audited. */
 SIPD_MUST int gate(struct p9_call *call, uint32_t digits, enum audit_action action,
 		   uint32_t target);
@@ -267,8 +265,7 @@ void audit(struct sipd *d, const struct identity *who, enum audit_action action,
 	   int result);
 void event_note(struct sipd *d, enum sip_event kind, uint32_t silo, uint64_t data0, uint64_t data1);
 
-/* ---- tree.c, facts.c, ctl.c, clone.c: the tree
- * -------------------------------------------------------- */
+/* ---- tree.c, facts.c, ctl.c, clone.c: the tree ------------------------------------------ */
 extern const struct p9_file sip_top;
 struct silo *call_silo(struct p9_call *call);
 extern const struct p9_command silo_commands[];

@@ -310,8 +310,7 @@ void status_text(const struct status_facts *f, struct p9_text *out)
 	}
 }
 
-/* ---- limits -----------------------------------------------------------------------------------
- */
+/* ---- limits ----------------------------------------------------------------------------- */
 
 static const char *const limit_names[LIMIT_KEYS] = {
 	[LIMIT_MEMORY] = "memory",
@@ -347,8 +346,7 @@ void status_limits(const struct status_facts *f, struct p9_text *out)
 			    "io_write_bps none, not enforced: no server accounts bandwidth\n");
 }
 
-/* ---- one line a silo --------------------------------------------------------------------------
- */
+/* ---- one line a silo -------------------------------------------------------------------- */
 
 void status_head(struct p9_text *out)
 {

@@ -34,6 +34,8 @@ int silo_happen(struct silo *s, enum life_event event)
 	if (action != LIFE_DO_DESTROY)
 		output_wake(s);
 	err = act(s, action);
+	if (s->slot)
+		prompt_check(s);
 	timer_update(d);
 	return err;
 }
@@ -48,8 +50,7 @@ static void happen(struct silo *s, enum life_event event)
 			  life_state_name(s->slot->life.state), error_text(err));
 }
 
-/* ---- needs ------------------------------------------------------------------------------------
- */
+/* ---- needs ------------------------------------------------------------------------------ */
 
 static bool runs(const struct silo *s)
 {
@@ -106,8 +107,7 @@ void silos_start_boot(struct sipd *d)
 	}
 }
 
-/* ---- actions ----------------------------------------------------------------------------------
- */
+/* ---- actions ---------------------------------------------------------------------------- */
 
 static void control(struct silo *s, enum silo_op op)
 {
@@ -193,8 +193,7 @@ static int act(struct silo *s, enum life_action action)
 	return 0;
 }
 
-/* ---- what comes in ----------------------------------------------------------------------------
- */
+/* ---- what comes in ---------------------------------------------------------------------- */
 
 void silo_loaded(struct silo *s, int err, const char *why)
 {
@@ -338,8 +337,7 @@ void foreign_watch(struct sipd *d)
 	}
 }
 
-/* ---- time -------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------- */
 
 void timer_update(struct sipd *d)
 {

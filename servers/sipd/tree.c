@@ -17,8 +17,7 @@
 #include "sys/log.h"
 #include "sys/sys.h"
 
-/* ---- who may open
- * -------------------------------------------------------------------------------- */
+/* ---- who may open ----------------------------------------------------------------------- */
 
 static int read_open(struct p9_call *call, uint32_t oflags)
 {
@@ -32,8 +31,7 @@ static int silo_check(struct p9_call *call)
 	return call_silo(call) ? 0 : -ENOENT;
 }
 
-/* ---- /dev/sip
- * ------------------------------------------------------------------------------------- */
+/* ---- /dev/sip --------------------------------------------------------------------------- */
 
 static int run_rescan(struct p9_call *call, int argc, char **argv)
 {
@@ -138,8 +136,7 @@ static int text_types(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- modules: programs of the boot archive
- * --------------------------------------------------------- */
+/* ---- modules: programs of the boot archive ---------------------------------------------- */
 
 static int modules_next(void *ctx, uint32_t after, uint32_t *obj, char *name)
 {
@@ -180,8 +177,7 @@ static int text_module(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- caps/PID
- * -------------------------------------------------------------------------------------- */
+/* ---- caps/PID --------------------------------------------------------------------------- */
 
 static int pids_next(void *ctx, uint32_t after, uint32_t *obj, char *name)
 {
@@ -226,8 +222,7 @@ static int text_pid_caps(struct p9_call *call, struct p9_text *out)
 	return facts_handles(call->ctx, call->obj, out);
 }
 
-/* ---- servers/srvID
- * ----------------------------------------------------------------------------------- */
+/* ---- servers/srvID ---------------------------------------------------------------------- */
 
 static int silos_next(void *ctx, uint32_t after, uint32_t *obj, char *name)
 {
@@ -380,8 +375,7 @@ static int text_hip_status(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- the tables
- * ---------------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------- */
 
 #define DIR	  (P9_S_IFDIR | 0555)
 #define READ	  (P9_S_IFREG | 0444)

@@ -112,7 +112,7 @@ class Client:
             if not data:
                 break
             while data:
-                offset, length = struct.unpack("<Q", data[13:21])[0], struct.unpack("<H", data[22:24])[0]
+                offset, length = struct.unpack("<QxH", data[13:24])
                 found.append(data[24 : 24 + length].decode())
                 data = data[24 + length :]
         self.clunk(fid)

@@ -4,9 +4,12 @@ import hashlib
 import os
 import re
 import struct
+import time
 
 import ninep
 import pytest
+
+from tools.launcher import guest
 
 ENOENT, EACCES = 2, 13
 FILES = r"""
@@ -69,33 +72,45 @@ def test_interrupt(boot):
     assert console.command("echo whole") == "whole\n"
 
 
-# bootfs and devd last: they are what the others start from.
+def until(console, line, regex, seconds=20):
+    """Types `line` again and again until its output matches. What is typed while the console is
+    being restarted is lost, so a silent one is typed again, too."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            console.send(f"{line}\n")
+            match = re.search(regex, console.prompt(3), re.MULTILINE)
+        except guest.GuestError:
+            match = None
+        if match:
+            return match
+        assert time.monotonic() < deadline, f"{line}: no {regex}\n{console.tail()}"
+
+
 @pytest.mark.parametrize(
     "victim", ["uart0", "consoled", "sh", "tmp", "rootd", "sipd", "devd", "bootfs"]
 )
 def test_server_comes_back(boot, victim):
     console = boot()
     console.prompt()
+    pid = "0"
     for _ in range(3):
+        pid = until(console, "silo list", rf"^\d+ {victim} \w+ running (?!{pid} )(\d+) ")[1]
         console.send(f"silo kill {victim}\n")
-        console.prompt(20)
-        # The prompt may come twice when it was on its way to what was killed.
-        console.send("echo goo''d\n")
-        console.expect("^good\n", 20)
-        console.prompt(20)
-    output = console.command("silo list")
-    line = next(line for line in output.splitlines() if line.split()[1:2] == [victim])
-    assert line.split()[3] == "running"
+        until(console, "echo goo''d", "^good$")
+    until(console, "silo list", rf"^\d+ {victim} \w+ running (?!{pid} )")
     for path in ("/boot", "/tmp", "/dev/sip", "/dev/cons", "/dev/uart0"):
-        assert f"\n{path} " in "\n" + console.command("mounts"), path
-    assert console.command("echo x > /tmp/x; cat /tmp/x") == "x\n"
+        until(console, "mounts", f"^{path} ")
+    until(console, "echo x > /tmp/x; cat /tmp/x", "^x$")
 
 
-def remote(boot, free_port):
+def remote(boot, free_port, silo="exportd"):
     port = free_port()
     console = boot(f"--9p {port}")
     console.prompt()
-    console.command("silo start exportd")
+    console.command(f"silo start {silo}")
+    # From then on nothing that is sent is lost.
+    until(console, "cat /dev/uart1/status", "^baud ")
     return console, ninep.Client(port)
 
 
@@ -124,4 +139,26 @@ def test_remote_client_gives_up_a_read(boot, free_port):
     flush = client.send(ninep.TFLUSH, struct.pack("<H", waiting))
     assert client.answer()[:2] == (ninep.TFLUSH + 1, flush)
     assert b"/dev/sip " in client.load("/mounts")
+    client.close()
+
+
+def test_remote_administrator(boot, free_port):
+    console, client = remote(boot, free_port, "exportd-admin")
+    fid = client.create("/tmp", "made")
+    assert client.write(fid, 0, b"from outside\n") == 13
+    client.clunk(fid)
+    assert console.command("cat /tmp/made") == "from outside\n"
+    fid = client.open("/dev/sip/servers/clone", 2)
+    client.write(fid, 0, b"USR")
+    silo = client.read(fid, 0).split()[0].decode().removeprefix("srv")
+    folder = f"/dev/sip/servers/srv{silo}"
+    client.command(f"{folder}/ctl", "label guest")
+    client.command(f"{folder}/ctl", "module /boot/bin/rootd")
+    client.command(f"{folder}/ctl", "start")
+    # rootd without a channel ends with 1.
+    deadline = time.monotonic() + 20
+    while b"\nexit 1\n" not in client.load(f"{folder}/status"):
+        assert time.monotonic() < deadline, client.load(f"{folder}/status")
+    assert "guest" in console.command("silo list")
+    client.command(f"{folder}/ctl", "destroy")
     client.close()

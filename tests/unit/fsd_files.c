@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The file server against images that mkfs.ext4 made: what a 9P client reads, and what a client that
- * maps files sees, is what was put in; with every set of features, any order of answers, a pool that
- * is much too small, drivers that die, sectors that cannot be read.
+ * The file server against images that mkfs.ext4 made: what a 9P client reads, and what a client
+ * that maps files sees, is what was put in; with every set of features, any order of answers, a
+ * pool that is much too small, drivers that die, sectors that cannot be read.
  *
  * Needs mkfs.ext4.
  */
@@ -88,7 +88,8 @@ static void make_image(const char *options)
 	    source, image);
 }
 
-/* ---- comparing --------------------------------------------------------------------------------- */
+/* ---- comparing ---------------------------------------------------------------------------------
+ */
 
 static void compare_data(struct rig *r, const char *name, uint32_t chunk)
 {
@@ -242,7 +243,8 @@ static void compare_all(struct rig *r)
 	rig_check(r);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------- */
+/* ---- tests -------------------------------------------------------------------------------------
+ */
 
 static const char *const features[] = {
 	"-b 4096",
@@ -313,8 +315,8 @@ static void driver_dies(void **state)
 		r->die_at = r->done + at % 5 + 1;
 		compare_mapped(r, "big", 4096);
 		compare_data(r, "big", 1 << 20);
-		assert_int_equal(r->f.count.drivers, 1 + (r->f.count.reissued > 0) +
-							     (r->f.count.drivers > 2));
+		assert_int_equal(r->f.count.drivers,
+				 1 + (r->f.count.reissued > 0) + (r->f.count.drivers > 2));
 		rig_check(r);
 		rig_close(r);
 	}
@@ -488,8 +490,8 @@ static void successor(void **state)
 	r = rig_open(image, POOL, false);
 	sessions_init(&r->f, memory, sizeof(memory));
 	assert_int_equal(p9_client_open(&r->client, "/deep/a", P9_O_RDONLY, 0, &dir), 0);
-	assert_int_equal(
-		p9_client_gethandle(dir, P9_HANDLE_SESSION, RIGHTS_ALL, NULL, &session), 0);
+	assert_int_equal(p9_client_gethandle(dir, P9_HANDLE_SESSION, RIGHTS_ALL, NULL, &session),
+			 0);
 	assert_int_equal(p9_client_init(&narrow, local_link(&r->world, session)), 0);
 	assert_int_equal(p9_client_open(&narrow, "/b/c/file", P9_O_RDONLY, 0, &file), 0);
 	/* A crash ends no session; clients notice by fids that nobody knows. */
@@ -507,11 +509,11 @@ static void successor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(images),	cmocka_unit_test(small_pool),
-		cmocka_unit_test(driver_dies),	cmocka_unit_test(driver_changes),
-		cmocka_unit_test(bad_sector),	cmocka_unit_test(no_disk),
-		cmocka_unit_test(deadline),	cmocka_unit_test(damaged),
-		cmocka_unit_test(successor),	cmocka_unit_test(driver_hangs),
+		cmocka_unit_test(images),      cmocka_unit_test(small_pool),
+		cmocka_unit_test(driver_dies), cmocka_unit_test(driver_changes),
+		cmocka_unit_test(bad_sector),  cmocka_unit_test(no_disk),
+		cmocka_unit_test(deadline),    cmocka_unit_test(damaged),
+		cmocka_unit_test(successor),   cmocka_unit_test(driver_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

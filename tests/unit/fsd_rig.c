@@ -20,7 +20,8 @@
 
 static struct rig *the_rig;
 
-/* ---- sys.h ------------------------------------------------------------------------------------- */
+/* ---- sys.h -------------------------------------------------------------------------------------
+ */
 
 uint64_t fsd_now(void)
 {
@@ -165,13 +166,13 @@ int64_t fsd_fault_next(const struct inode *n, struct pager_request *requests, ui
 		if (v->asked[i] != 1)
 			continue;
 		v->asked[i] = 2;
-		requests[count++] =
-			(struct pager_request){i << FSD_SHIFT, FSD_PAGE, PROT_R, 0};
+		requests[count++] = (struct pager_request){i << FSD_SHIFT, FSD_PAGE, PROT_R, 0};
 	}
 	return count;
 }
 
-/* ---- the driver -------------------------------------------------------------------------------- */
+/* ---- the driver --------------------------------------------------------------------------------
+ */
 
 static uint32_t rig_random(struct rig *r)
 {
@@ -279,7 +280,8 @@ bool rig_step(void *arg)
 	return r->watch_jobs && r->alarm && (r->alarm = jobs_watch(&r->f));
 }
 
-/* ---- start and end ----------------------------------------------------------------------------- */
+/* ---- start and end -----------------------------------------------------------------------------
+ */
 
 static void image_map(struct rig *r, const char *path)
 {

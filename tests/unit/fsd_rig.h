@@ -16,8 +16,8 @@
 struct rig_vmo {
 	struct inode *inode; /* NULL: free */
 	uint64_t pages;
-	uint32_t *map; /* pool page, or PAGE_NONE */
-	uint32_t *asked; /* 0 no, 1 asked, 2 taken by the pager, 3 failed */
+	uint32_t *map;	  /* pool page, or PAGE_NONE */
+	uint32_t *asked;  /* 0 no, 1 asked, 2 taken by the pager, 3 failed */
 	uint32_t clients; /* handles given out */
 };
 
@@ -41,11 +41,11 @@ struct rig {
 	struct geometry geometry;
 	struct rig_vmo vmo[FSD_VMOS];
 	/* the driver's ways */
-	uint32_t seed; /* 0: in order; else any order */
-	uint64_t die_at; /* at this completion; 0: never */
+	uint32_t seed;	     /* 0: in order; else any order */
+	uint64_t die_at;     /* at this completion; 0: never */
 	uint64_t bad_sector; /* cannot be read; 0: none */
-	uint64_t done;	 /* completions */
-	char said[512];	 /* the last line that fsd logged */
+	uint64_t done;	     /* completions */
+	char said[512];	     /* the last line that fsd logged */
 	uint32_t lines;
 };
 

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: ISC
+PROGS += ahci
+ahci-parts := main hba port identify command
+ahci-srcs := $(ahci-parts:%=drivers/block/ahci/%.c)
+ahci-libs := blockdrv pci ring serve 9p sys
