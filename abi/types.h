@@ -78,6 +78,7 @@ enum object_type {
 #define HANDLE_INHERIT (1u << 0) /* copied by process_create(PROCESS_INHERIT) */
 #define HANDLE_STAY    (1u << 1) /* survives process_exec */
 #define HANDLE_KEPT    (1u << 2) /* stays with the corpse for process_take; set by process_give */
+#define GIVE_MOVE      (1u << 8) /* process_give: move the handle, do not derive one */
 
 struct handle_info {
 	uint32_t type;	/* enum object_type */

@@ -373,7 +373,7 @@ int64_t sys_process_give(struct thread *cur, handle_t process, handle_t h, uint3
 			 uint32_t flags)
 {
 	struct process *p;
-	struct cap *c;
+	struct cap *c, *moving;
 	handle_t out;
 	int err = process_find(cur, process, RIGHT_MANAGE, &p);
 
@@ -385,14 +385,24 @@ int64_t sys_process_give(struct thread *cur, handle_t process, handle_t h, uint3
 		rights = c->rights;
 	if (rights & ~c->rights)
 		return -EPERM;
-	if ((flags & ~(HANDLE_INHERIT | HANDLE_STAY | HANDLE_KEPT)) || c->object->type == OBJ_REPLY)
+	if ((flags & ~(HANDLE_INHERIT | HANDLE_STAY | HANDLE_KEPT | GIVE_MOVE)) ||
+	    c->object->type == OBJ_REPLY)
 		return -EINVAL;
 	if (p->state > PROCESS_RUNNING || p->ending)
 		return -ESRCH;
-	err = handle_install(&p->table, c->object, rights, c, &out);
-	if (err)
-		return err;
-	handle_at(&p->table, out & (HANDLE_SLOTS_MAX - 1))->flags = flags;
+	if (flags & GIVE_MOVE) {
+		err = cap_revoking(c) ? -EAGAIN : handle_room(&p->table, 1);
+		if (err)
+			return err;
+		cap_detach(c, &moving);
+		moving->rights = rights;
+		out = cap_attach(&p->table, moving);
+	} else {
+		err = handle_install(&p->table, c->object, rights, c, &out);
+		if (err)
+			return err;
+	}
+	handle_at(&p->table, out & (HANDLE_SLOTS_MAX - 1))->flags = (uint8_t)(flags & ~GIVE_MOVE);
 	return out;
 }
 

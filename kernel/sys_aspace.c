@@ -41,7 +41,7 @@ static int64_t handle_give(struct thread *cur, struct aspace *as)
 int64_t sys_aspace_create(struct thread *cur)
 {
 	struct aspace *as;
-	int err = aspace_make(cur->process->silo->account, &as);
+	int err = aspace_make(thread_account(cur), &as);
 
 	return err ? err : handle_give(cur, as);
 }
@@ -113,7 +113,7 @@ int64_t sys_aspace_clone(struct thread *cur, handle_t aspace)
 
 	if (err)
 		return err;
-	err = aspace_clone(cur, as, cur->process->silo->account, &out);
+	err = aspace_clone(cur, as, thread_account(cur), &out);
 	return err ? err : handle_give(cur, out);
 }
 

@@ -137,8 +137,8 @@ static int64_t control_kill(struct thread *cur, struct silo *s)
 	bool again = s->killer == cur;
 
 	s->killer = NULL;
-	if (again && silo_ended(s))
-		return 0;
+	if (again && (silo_ended(s) || !s->ending))
+		return 0; /* ended, or started anew meanwhile: that is not ours to kill */
 	if (s == root_silo || s->state == SILO_CREATED || s->state == SILO_DESTROYED ||
 	    silo_ended(s))
 		return -EINVAL;

@@ -14,7 +14,7 @@ static const uint8_t zero_page[PAGE_SIZE]; /* what an absent anonymous page read
 
 static struct account *payer(struct thread *cur)
 {
-	return cur->process->silo->account;
+	return thread_account(cur);
 }
 
 /* A handle with all rights but WX for a new object, whose only reference it takes. */

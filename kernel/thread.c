@@ -108,6 +108,8 @@ void thread_destroy(struct object *o)
 	arch_thread_free(t);
 	if (t->msg_vmo)
 		object_put(vmo_object(t->msg_vmo));
+	if (t->charge)
+		object_put(&t->charge->object);
 	account_uncharge(t->object.account, RES_THREADS, 1);
 	object_put(&t->aspace->object);
 	object_put(&t->process->object);
@@ -544,6 +546,28 @@ int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)
 	info.fault_rip = t->fault.rip;
 	info.cpu_ns = cycles_to_ns(thread_cycles(t));
 	return copy_out(cur, out, &info, sizeof(info));
+}
+
+struct account *thread_account(const struct thread *cur)
+{
+	return cur->charge ? cur->charge->account : cur->process->silo->account;
+}
+
+int64_t sys_thread_charge(struct thread *cur, handle_t silo)
+{
+	struct object *o = NULL;
+	int err = silo ? object_find(cur, silo, OBJ_SILO, RIGHT_MANAGE, &o) : 0;
+
+	if (err)
+		return err;
+	if (o && silo_of(o)->state == SILO_DESTROYED)
+		return -EINVAL;
+	if (o)
+		object_get(o);
+	if (cur->charge)
+		object_put(&cur->charge->object);
+	cur->charge = o ? silo_of(o) : NULL;
+	return 0;
 }
 
 int64_t sys_thread_sleep(struct thread *cur, uint64_t deadline)

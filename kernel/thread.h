@@ -80,8 +80,13 @@ struct thread {
 		uint64_t code, address, rip;
 	} fault;
 
+	struct silo *charge; /* who pays for memory that it makes; NULL: its own silo; counted */
+
 	uint64_t cpu_ns; /* TSC cycles while it was charged */
 };
+
+/* The account that pays for memory that the calling thread makes. */
+struct account *thread_account(const struct thread *cur);
 
 #define SUSPENDED_SILO 0x80000000u /* its silo does not run */
 

@@ -80,8 +80,8 @@ def check(top):
             reached.add(page)
             todo += leads_to.get(page, ())
     docs = os.path.normpath(os.path.join(top, "docs")) + os.sep
-    faults += [f"{p}: no page leads here" for p in leads_to if p.startswith(docs) and p not in reached]
-    return faults
+    lost = sorted(page for page in leads_to if page.startswith(docs) and page not in reached)
+    return faults + [f"{page}: no page leads here" for page in lost]
 
 
 def main():

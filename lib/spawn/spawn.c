@@ -180,12 +180,16 @@ int spawn_create(const struct spawn_args *args, struct spawned *out)
 	result = spawn_measure(&job);
 	if (result == 0)
 		result = spawn_plan(&job);
+	if (result == 0) /* what the process is made of counts in its silo */
+		result = (int)sys_thread_charge(args->silo);
 	if (result == 0)
 		result = map_all(&job);
 	if (result == 0)
 		result = make_process(&job);
 	if (result == 0)
 		result = finish(&job);
+	if (sys_thread_charge(HANDLE_NONE))
+		result = -EINVAL; /* cannot be: the own silo is always allowed */
 	close_handle(job.pool);
 	close_handle(job.aspace);
 	if (result < 0) {

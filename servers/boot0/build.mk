@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # The first program: linked without libc, as a flat image that the kernel carries.
-boot0-objs := $(patsubst %,$(O)/obj/native/servers/boot0/%.o,entry.S main.c string.c)
+boot0-objs := $(patsubst %,$(O)/obj/native/servers/boot0/%.o,entry.S main.c string.c) \
+	$(O)/obj/native/servers/init/kept.c.o
 boot0-libs := $(patsubst %,$(O)/lib/%.a,spawn elf cpio sys)
 all-objects += $(boot0-objs)
 

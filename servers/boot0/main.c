@@ -17,6 +17,7 @@
 #include "cpio/cpio.h"
 #include "spawn/spawn.h"
 #include "sys/boot.h"
+#include "servers/init/kept.h"
 #include "sys/info.h"
 #include "sys/sys.h"
 
@@ -36,6 +37,8 @@ struct boot0 {
 	const struct bootstrap *block;
 	handle_t log, silo, queue;
 	handle_t roots[ROOTS]; /* what the next init gets: ours, then those taken back */
+	struct kept kept[KEPT_MAX]; /* what a dead init had made and kept: its successor's */
+	unsigned kept_count;
 	struct spawn_shim shim;
 	bool has_shim;
 };
@@ -115,7 +118,8 @@ static void open_shim(struct boot0 *b)
 }
 
 /* Start a program and watch for its end. */
-static int start(struct boot0 *b, struct spawn_args *args, const char *path, struct spawned *s)
+static int start(struct boot0 *b, struct spawn_args *args, const char *path, struct kept *kept,
+		 unsigned kept_count, struct spawned *s)
 {
 	int64_t result = find(b, path, &args->image);
 
@@ -128,6 +132,8 @@ static int start(struct boot0 *b, struct spawn_args *args, const char *path, str
 		return (int)result;
 	result = sys_queue_add(b->queue, s->process, EVENT_PROCESS, 0, WATCH_ONESHOT,
 			       PROCESS_EV_EXIT);
+	if (result >= 0)
+		result = kept_give(s->process, kept, kept_count);
 	if (result >= 0)
 		result = sys_thread_start(s->thread);
 	if (result < 0)
@@ -152,17 +158,25 @@ static void await(const struct boot0 *b, const struct spawned *s)
 		say(b, "it ended, code", info.code);
 }
 
-/* Get the root handles back for the next one. What cannot be taken stays as it was: ours. */
+/* Get the root handles back for the next one, and what init had kept of its own. A root that
+ * cannot be taken stays as it was: ours. */
 static void take_back(struct boot0 *b, const struct spawned *s, const struct spawn_handle *given)
 {
+	int64_t taken;
+
 	for (int i = 0; i < ROOTS; i++) {
-		int64_t taken = sys_process_take(s->process, given[i].given);
+		taken = sys_process_take(s->process, given[i].given);
 
 		if (taken >= 0)
 			b->roots[i] = (handle_t)taken;
 		else
 			say(b, "a root handle was lost:", taken);
 	}
+	taken = kept_take(bootstrap_find(b->block, "self"), s->process, b->kept, KEPT_MAX);
+	if (taken >= 0)
+		b->kept_count = (unsigned)taken;
+	else
+		say(b, "init's servers were lost:", taken);
 }
 
 static void run_init(struct boot0 *b)
@@ -185,7 +199,8 @@ static void run_init(struct boot0 *b)
 			(struct spawn_handle){"shim", b->shim.vmo, RIGHTS_SAME, 0, 0};
 	handles[args.handle_count++] = (struct spawn_handle){"fd:1", b->log, RIGHT_WRITE, 0, 0};
 	handles[args.handle_count++] = (struct spawn_handle){"fd:2", b->log, RIGHT_WRITE, 0, 0};
-	result = start(b, &args, INIT_PATH, &s);
+	result = start(b, &args, INIT_PATH, b->kept, b->kept_count, &s);
+	b->kept_count = 0;
 	if (result < 0) {
 		say(b, "cannot start " INIT_PATH ":", result);
 		return;
@@ -206,7 +221,7 @@ static int run_recovery(struct boot0 *b)
 	};
 	struct spawn_args args = {.name = "recovery", .handles = handles, .handle_count = 4};
 	struct spawned s;
-	int result = start(b, &args, RECOVERY_PATH, &s);
+	int result = start(b, &args, RECOVERY_PATH, NULL, 0, &s);
 
 	if (result < 0)
 		return result;

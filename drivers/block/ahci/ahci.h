@@ -71,5 +71,11 @@ BLOCK_MUST int command_give(struct ahci_port *p, struct block_request *r);
 void command_kick(struct ahci_port *p);
 /* Look at the port's interrupt: end what is done. True: it has an error to recover from. */
 BLOCK_MUST bool command_take(struct ahci_port *p);
-/* One command that reads into the page of IDENTIFY, waited for. */
+/* IDENTIFY, waited for, into its page. */
 BLOCK_MUST int command_identify(struct ahci_port *p);
+/*
+ * A queued read of one sector, waited for. Does queuing work; and a controller that was reset with
+ * queued commands in flight may have kept their completion for the next one that ends: it must not
+ * be taken for that of a real request. So the first queued command is alone, and nobody's.
+ */
+BLOCK_MUST int command_probe(struct ahci_port *p);

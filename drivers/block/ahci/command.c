@@ -13,7 +13,7 @@
 #include "sys/info.h"
 #include "sys/log.h"
 
-#define IDENTIFY_NS (5 * NS_PER_S)
+#define WAIT_NS	    (5 * NS_PER_S)
 #define FIS_WORDS   (sizeof(struct ahci_fis) / 4)
 
 _Static_assert(sizeof(struct ahci_table) + BLOCK_RANGES * sizeof(struct ahci_range) <= PAGE_SIZE,
@@ -138,9 +138,8 @@ bool command_take(struct ahci_port *p)
 	if (is & (IS_CONNECT | IS_PHY))
 		p->regs[PORT_SERR] = p->regs[PORT_SERR];
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	/* A command that failed keeps its bit. */
 	done = p->issued & ~p->fresh & ~(p->regs[PORT_CI] | p->regs[PORT_SACT]);
-	/* With an error in the status, who is done and who failed is not told by these bits alone
-	 * for commands that are not queued: the failed one keeps its bit. */
 	p->issued &= ~done;
 	p->queued &= ~done;
 	for (uint32_t slot = 0; done; slot++, done >>= 1)
@@ -149,20 +148,41 @@ bool command_take(struct ahci_port *p)
 	return is & IS_ERRORS || (is & IS_PHY && (p->regs[PORT_SSTS] & SSTS_DETECT) != SSTS_THERE);
 }
 
-int command_identify(struct ahci_port *p)
+/* Slot 0, alone and waited for, before interrupts are used: read into the page of IDENTIFY. */
+static int command_run(struct ahci_port *p, const struct ahci_fis *fis, uint32_t len, bool queued)
 {
 	struct ahci_table *t = table_of(p, 0);
 	int err;
 
-	t->fis = (struct ahci_fis){
-		.type = FIS_HOST, .flags = FIS_COMMAND, .command = ATA_IDENTIFY};
-	range_fill(&t->range[0], p->bus[PAGE_IDENTIFY], ID_WORDS * 2);
+	t->fis = *fis;
+	range_fill(&t->range[0], p->bus[PAGE_IDENTIFY], len);
 	header_fill(p, 0, 1, false);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (queued)
+		p->regs[PORT_SACT] = 1;
 	p->regs[PORT_CI] = 1;
-	err = ahci_wait(&p->regs[PORT_CI], 1, 0, IDENTIFY_NS);
-	p->regs[PORT_IS] = p->regs[PORT_IS];
+	err = ahci_wait(&p->regs[queued ? PORT_SACT : PORT_CI], 1, 0, WAIT_NS);
 	if (!err && p->regs[PORT_TFD] & TFD_ERROR)
 		err = -EIO;
+	p->regs[PORT_IS] = p->regs[PORT_IS];
 	return err;
+}
+
+int command_identify(struct ahci_port *p)
+{
+	const struct ahci_fis fis = {
+		.type = FIS_HOST, .flags = FIS_COMMAND, .command = ATA_IDENTIFY};
+
+	return command_run(p, &fis, ID_WORDS * 2, false);
+}
+
+int command_probe(struct ahci_port *p)
+{
+	const struct ahci_fis fis = {.type = FIS_HOST,
+				     .flags = FIS_COMMAND,
+				     .command = ATA_READ_NCQ,
+				     .feature = 1,
+				     .device = ATA_LBA};
+
+	return command_run(p, &fis, BLOCK_SECTOR, true);
 }

@@ -57,7 +57,7 @@ int port_identify(struct ahci_port *p)
 	err = identify_read(id, p->disk, &ncq, &depth);
 	if (err)
 		return err;
-	p->ncq = ncq && p->hba->cap & CAP_NCQ;
+	p->ncq = ncq && p->hba->cap & CAP_NCQ && !command_probe(p);
 	p->disk->depth = p->ncq && depth < p->slots ? depth : p->slots;
 	return 0;
 }
