@@ -17,7 +17,8 @@
 #define BOOTSTRAP_NAMES	  48
 
 struct bootstrap_handle {
-	char name[24]; /* "self", "thread", "aspace", "silo", "log", "ns:/", "fd:0", "device:0"... */
+	char name[24]; /* "self", "thread", "aspace", "silo", "log", "ns:/", "fd:0", "device:0"...
+			*/
 	handle_t handle;
 	uint32_t reserved;
 };
@@ -27,10 +28,10 @@ struct bootstrap {
 	uint32_t magic, version;
 	uint32_t count; /* of handles */
 	uint32_t reserved;
-	uint64_t entry;	     /* the program's entry, for the shim to jump to */
-	uint64_t archive;    /* init only: address of the mapped boot archive; else 0 */
+	uint64_t entry;	  /* the program's entry, for the shim to jump to */
+	uint64_t archive; /* init only: address of the mapped boot archive; else 0 */
 	uint64_t archive_len;
-	uint64_t cmdline;    /* init only: address of the boot command line; else 0 */
+	uint64_t cmdline; /* init only: address of the boot command line; else 0 */
 	struct bootstrap_handle handles[BOOTSTRAP_NAMES];
 };
 _Static_assert(sizeof(struct bootstrap) == 48 + 32 * 48, "bootstrap");

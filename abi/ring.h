@@ -30,12 +30,12 @@
 
 struct ring_header { /* 64 bytes at offset 0 of the ring VMO */
 	uint32_t magic, version;
-	uint32_t entries;  /* of submissions and of completions; a power of two, at most 1024 */
-	uint32_t segments; /* at most 8192 */
-	uint32_t submit_tail;	/* client writes */
-	uint32_t submit_head;	/* driver writes */
-	uint32_t complete_tail; /* driver writes */
-	uint32_t complete_head; /* client writes */
+	uint32_t entries;     /* of submissions and of completions; a power of two, at most 1024 */
+	uint32_t segments;    /* at most 8192 */
+	uint32_t submit_tail; /* client writes */
+	uint32_t submit_head; /* driver writes */
+	uint32_t complete_tail;			   /* driver writes */
+	uint32_t complete_head;			   /* client writes */
 	uint32_t driver_sleeping, client_sleeping; /* 1: ring my bell */
 	uint64_t pool_size;
 	uint32_t epoch; /* the client's count of drivers that this ring has had */
@@ -51,8 +51,8 @@ struct ring_submission { /* 32 bytes */
 	uint32_t sectors;
 	uint32_t segment; /* index of the first in the segment array */
 	uint16_t segment_count;
-	uint8_t op; /* enum block_op */
-	uint8_t flags; /* BLOCK_FUA */
+	uint8_t op;	      /* enum block_op */
+	uint8_t flags;	      /* BLOCK_FUA */
 	uint32_t deadline_ms; /* 0: the driver's own */
 };
 _Static_assert(sizeof(struct ring_submission) == 32, "ring_submission");
@@ -65,7 +65,7 @@ struct ring_completion { /* 16 bytes */
 };
 _Static_assert(sizeof(struct ring_completion) == 16, "ring_completion");
 
-struct ring_segment { /* 16 bytes */
+struct ring_segment {	 /* 16 bytes */
 	uint64_t offset; /* in the pool, a multiple of 512 */
 	uint32_t len;	 /* bytes, a multiple of 512 */
 	uint32_t reserved;
@@ -79,11 +79,11 @@ struct ring_query { /* 32 bytes: travels down a stack of drivers until one answe
 _Static_assert(sizeof(struct ring_query) == 32, "ring_query");
 
 /* Where the parts lie in the ring VMO. */
-#define RING_SUBMISSIONS(n)    64ull
-#define RING_COMPLETIONS(n)    (RING_SUBMISSIONS(n) + 32ull * (n))
-#define RING_SEGMENTS(n)       (RING_COMPLETIONS(n) + 16ull * (n))
-#define RING_BYTES(n, segs)    (RING_SEGMENTS(n) + 16ull * (segs))
+#define RING_SUBMISSIONS(n) 64ull
+#define RING_COMPLETIONS(n) (RING_SUBMISSIONS(n) + 32ull * (n))
+#define RING_SEGMENTS(n)    (RING_COMPLETIONS(n) + 16ull * (n))
+#define RING_BYTES(n, segs) (RING_SEGMENTS(n) + 16ull * (segs))
 
-#define BLOCK_FEATURE_FLUSH	(1u << 0)
-#define BLOCK_FEATURE_TRIM	(1u << 1)
-#define BLOCK_FEATURE_READONLY	(1u << 2)
+#define BLOCK_FEATURE_FLUSH    (1u << 0)
+#define BLOCK_FEATURE_TRIM     (1u << 1)
+#define BLOCK_FEATURE_READONLY (1u << 2)

@@ -24,8 +24,8 @@ typedef uint32_t handle_t; /* 0 is never a handle */
 
 /* User addresses: [USER_LO, USER_HI). The information page is mapped read-only
  * in every address space. */
-#define USER_LO        0x10000ull
-#define USER_HI        0x7fffffff0000ull
+#define USER_LO	       0x10000ull
+#define USER_HI	       0x7fffffff0000ull
 #define USER_INFO_PAGE 0x7ffffffe0000ull
 
 /* ---- rights ------------------------------------------------------------ */
@@ -81,7 +81,7 @@ enum object_type {
 #define GIVE_MOVE      (1u << 8) /* process_give: move the handle, do not derive one */
 
 struct handle_info {
-	uint32_t type;	/* enum object_type */
+	uint32_t type; /* enum object_type */
 	uint32_t rights;
 	uint32_t flags;
 	uint32_t refs;	/* references to the object, the kernel's own included */
@@ -159,7 +159,7 @@ _Static_assert(sizeof(struct process_args) == 72, "process_args");
 
 struct thread_args {
 	uint64_t entry, sp;
-	uint64_t arg;	/* in rdi */
+	uint64_t arg; /* in rdi */
 	uint64_t fs, gs;
 	uint64_t msg;	/* where the message page is mapped, page aligned; 0: the kernel chooses */
 	uint64_t block; /* struct thread_block, for fault upcalls; 0: none */
@@ -186,10 +186,10 @@ _Static_assert(sizeof(struct thread_block) == 128, "thread_block");
 
 enum fault_reason {
 	FAULT_NONE,
-	FAULT_PAGE,	    /* no mapping, or not permitted */
-	FAULT_PAGER,	    /* the pager said no, died, or was late */
-	FAULT_MEMORY,	    /* the account or the machine is out of memory */
-	FAULT_PROTECTION,   /* general protection */
+	FAULT_PAGE,	  /* no mapping, or not permitted */
+	FAULT_PAGER,	  /* the pager said no, died, or was late */
+	FAULT_MEMORY,	  /* the account or the machine is out of memory */
+	FAULT_PROTECTION, /* general protection */
 	FAULT_OPCODE,
 	FAULT_DIVIDE,
 	FAULT_FLOAT,
@@ -198,10 +198,10 @@ enum fault_reason {
 	FAULT_BREAKPOINT,
 	FAULT_STEP,
 	FAULT_OVERFLOW,
-	FAULT_SYSCALL,	    /* foreign system call without an upcall entry */
-	FAULT_DOUBLE,	    /* a fault while one was being handled */
+	FAULT_SYSCALL, /* foreign system call without an upcall entry */
+	FAULT_DOUBLE,  /* a fault while one was being handled */
 	FAULT_MACHINE,
-	FAULT_INTERRUPT,    /* not a fault: thread_interrupt reached the upcall */
+	FAULT_INTERRUPT, /* not a fault: thread_interrupt reached the upcall */
 	FAULT_REASONS
 };
 
@@ -219,14 +219,14 @@ enum thread_run {
 	THREAD_NEW,
 	THREAD_READY,
 	THREAD_RUNNING,
-	THREAD_CALLING,  /* queued at a channel */
-	THREAD_REPLY,    /* waits for an answer */
-	THREAD_RECEIVE,  /* waits at a channel */
-	THREAD_QUEUE,    /* waits at a queue */
+	THREAD_CALLING, /* queued at a channel */
+	THREAD_REPLY,	/* waits for an answer */
+	THREAD_RECEIVE, /* waits at a channel */
+	THREAD_QUEUE,	/* waits at a queue */
 	THREAD_FUTEX,
 	THREAD_PAGER,
 	THREAD_SLEEP,
-	THREAD_FAULTED,  /* waits for its handler */
+	THREAD_FAULTED, /* waits for its handler */
 	THREAD_DEAD,
 };
 
@@ -245,8 +245,8 @@ enum process_state { PROCESS_NEW, PROCESS_RUNNING, PROCESS_CORPSE, PROCESS_GONE 
 
 struct process_info {
 	uint64_t pid;
-	uint32_t state; /* enum process_state */
-	int32_t code;	/* exit code, or -1 after a fault */
+	uint32_t state;	 /* enum process_state */
+	int32_t code;	 /* exit code, or -1 after a fault */
 	uint32_t reason; /* enum fault_reason of a crash */
 	uint32_t silo;
 	uint32_t threads, handles;
@@ -299,20 +299,20 @@ _Static_assert(sizeof(struct identity) == 40, "identity");
 
 #define MSG_DATA_MAX 3968
 struct message_page {
-	struct identity from; /* kernel to receiver */
+	struct identity from;		   /* kernel to receiver */
 	handle_t handles[MSG_HANDLES_MAX]; /* both ways */
-	uint64_t in, in_len;   /* caller to kernel: buffers for reply_read */
-	uint64_t out, out_len; /* ... and reply_write */
-	uint64_t lens[2];      /* kernel to receiver: in_len and out_len of the caller */
+	uint64_t in, in_len;		   /* caller to kernel: buffers for reply_read */
+	uint64_t out, out_len;		   /* ... and reply_write */
+	uint64_t lens[2]; /* kernel to receiver: in_len and out_len of the caller */
 	uint64_t reserved;
 	uint8_t data[MSG_DATA_MAX];
 };
 _Static_assert(sizeof(struct message_page) == PAGE_SIZE - 16, "message_page");
 
 /* ipc_reply_wait: what came */
-#define IPC_MESSAGE 0
-#define IPC_EVENT   1
-#define REPLY_CURRENT 0u	 /* reply argument: the request in hand */
+#define IPC_MESSAGE   0
+#define IPC_EVENT     1
+#define REPLY_CURRENT 0u	  /* reply argument: the request in hand */
 #define REPLY_NONE    0xffffffffu /* do not answer, only wait */
 
 /* ---- events ------------------------------------------------------------ */
@@ -331,10 +331,11 @@ enum event_kind {
 	EVENT_PAGER,	 /* pager VMO has requests: pager_next */
 	EVENT_KINDS
 };
-#define PROCESS_EV_EXIT  (1u << 0)
-#define PROCESS_EV_FORK  (1u << 1)
-#define PROCESS_EV_EXEC  (1u << 2)
-#define PROCESS_EV_FAULT (1u << 3) /* watcher becomes the fault handler: thread_state, thread_resume */
+#define PROCESS_EV_EXIT (1u << 0)
+#define PROCESS_EV_FORK (1u << 1)
+#define PROCESS_EV_EXEC (1u << 2)
+#define PROCESS_EV_FAULT                                                                           \
+	(1u << 3) /* watcher becomes the fault handler: thread_state, thread_resume */
 
 struct event {
 	uint32_t kind;
@@ -349,38 +350,74 @@ _Static_assert(sizeof(struct event) == 32, "event");
 
 /* ---- silos and accounts ------------------------------------------------- */
 enum silo_state {
-	SILO_CREATED, SILO_LOADING, SILO_READY, SILO_RUNNING, SILO_PAUSED,
-	SILO_STOPPING, SILO_STOPPED, SILO_CRASHED, SILO_ZOMBIE, SILO_DESTROYED,
+	SILO_CREATED,
+	SILO_LOADING,
+	SILO_READY,
+	SILO_RUNNING,
+	SILO_PAUSED,
+	SILO_STOPPING,
+	SILO_STOPPED,
+	SILO_CRASHED,
+	SILO_ZOMBIE,
+	SILO_DESTROYED,
 	SILO_STATES
 };
 
-enum silo_op { SILO_OP_LOAD, SILO_OP_READY, SILO_OP_START, SILO_OP_PAUSE, SILO_OP_RESUME,
-	       SILO_OP_STOP, SILO_OP_KILL, SILO_OP_RESET, SILO_OP_DESTROY, SILO_OPS };
+enum silo_op {
+	SILO_OP_LOAD,
+	SILO_OP_READY,
+	SILO_OP_START,
+	SILO_OP_PAUSE,
+	SILO_OP_RESUME,
+	SILO_OP_STOP,
+	SILO_OP_KILL,
+	SILO_OP_RESET,
+	SILO_OP_DESTROY,
+	SILO_OPS
+};
 
-enum resource { RES_MEMORY, RES_PROCESSES, RES_THREADS, RES_HANDLES, RES_MESSAGES, RES_DMA,
-		RES_KINDS };
+enum resource {
+	RES_MEMORY,
+	RES_PROCESSES,
+	RES_THREADS,
+	RES_HANDLES,
+	RES_MESSAGES,
+	RES_DMA,
+	RES_KINDS
+};
 
 enum limit_key {
-	LIMIT_MEMORY, LIMIT_PROCESSES, LIMIT_THREADS, LIMIT_HANDLES, LIMIT_MESSAGES, LIMIT_DMA,
-	LIMIT_MEM_MIN, LIMIT_CPU_SHARES, LIMIT_CPU_QUOTA_US, LIMIT_CPU_PERIOD_US, LIMIT_AFFINITY,
-	LIMIT_PROCESS_MEMORY, LIMIT_PROCESS_THREADS, LIMIT_PROCESS_HANDLES,
+	LIMIT_MEMORY,
+	LIMIT_PROCESSES,
+	LIMIT_THREADS,
+	LIMIT_HANDLES,
+	LIMIT_MESSAGES,
+	LIMIT_DMA,
+	LIMIT_MEM_MIN,
+	LIMIT_CPU_SHARES,
+	LIMIT_CPU_QUOTA_US,
+	LIMIT_CPU_PERIOD_US,
+	LIMIT_AFFINITY,
+	LIMIT_PROCESS_MEMORY,
+	LIMIT_PROCESS_THREADS,
+	LIMIT_PROCESS_HANDLES,
 	LIMIT_KEYS
 };
 
 enum band { BAND_CRITICAL, BAND_SYSTEM, BAND_USER, BANDS };
 
-#define MODE_LIST	0400
-#define MODE_STOP	0200
-#define MODE_SPAWN	0100
-#define MODE_INTERRUPT	0040
-#define MODE_IO		0020
-#define MODE_DMA	0010
-#define MODE_LOOKUP	0004
-#define MODE_BIND	0002
-#define MODE_PROXY	0001
+#define MODE_LIST      0400
+#define MODE_STOP      0200
+#define MODE_SPAWN     0100
+#define MODE_INTERRUPT 0040
+#define MODE_IO	       0020
+#define MODE_DMA       0010
+#define MODE_LOOKUP    0004
+#define MODE_BIND      0002
+#define MODE_PROXY     0001
 
-#define SILO_STRICT	(1u << 0) /* a fault of any process is the silo's */
-#define SILO_NO_TSC	(1u << 1)
+#define SILO_STRICT	 (1u << 0) /* a fault of any process is the silo's */
+#define SILO_NO_TSC	 (1u << 1)
 #define SILO_NO_FSGSBASE (1u << 2)
 
 struct silo_args {
@@ -388,7 +425,7 @@ struct silo_args {
 	uint32_t mode;
 	uint32_t flags;
 	uint32_t reserved;
-	uint64_t xcr0; /* XSAVE components allowed; 0: all */
+	uint64_t xcr0;		     /* XSAVE components allowed; 0: all */
 	uint64_t limits[LIMIT_KEYS]; /* 0: none (shares 0: 1024, affinity 0: all) */
 };
 _Static_assert(sizeof(struct silo_args) == 24 + 8 * 14, "silo_args");
@@ -408,12 +445,14 @@ _Static_assert(sizeof(struct silo_info) == 48 + 8 * (6 * 3 + 14), "silo_info");
 /* ---- devices ------------------------------------------------------------ */
 #define DEVICE_RANGES 8
 #define DEVICE_LINES  8
-struct phys_range { uint64_t base, len; };
+struct phys_range {
+	uint64_t base, len;
+};
 struct device_args {
-	struct phys_range regs[DEVICE_RANGES];  /* register windows, byte ranges; len 0: unused */
+	struct phys_range regs[DEVICE_RANGES]; /* register windows, byte ranges; len 0: unused */
 	struct phys_range ports[DEVICE_RANGES];
 	uint32_t lines[DEVICE_LINES]; /* global interrupt lines + 1; 0: unused */
-	uint32_t msi;	  /* message interrupts allowed */
+	uint32_t msi;		      /* message interrupts allowed */
 	uint32_t source;  /* requester id (segment << 16 | bus << 8 | devfn); ~0: none */
 	uint64_t dma_max; /* bytes of DMA memory */
 	char name[NAME_MAX_LEN];
@@ -443,8 +482,10 @@ _Static_assert(sizeof(struct irq_info) == 48, "irq_info");
 
 /* ---- log and machine ----------------------------------------------------- */
 enum machine_op {
-	MACHINE_RESET, MACHINE_LOG_LEVEL, /* arg = subsystem << 8 | level */
-	MACHINE_PANIC, MACHINE_LOCK_DEVICES
+	MACHINE_RESET,
+	MACHINE_LOG_LEVEL, /* arg = subsystem << 8 | level */
+	MACHINE_PANIC,
+	MACHINE_LOCK_DEVICES
 };
 
 struct system_info {

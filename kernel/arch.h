@@ -33,14 +33,14 @@ struct boot_info {
 extern struct boot_info boot;
 #define CPUS_MAX 32
 
-noreturn void kernel_main(void); /* called on CPU 0 with `boot` filled, interrupts off */
-void arch_init(void);		 /* after frame_init: IDT, APIC, timer calibration, features */
+noreturn void kernel_main(void);      /* called on CPU 0 with `boot` filled, interrupts off */
+void arch_init(void);		      /* after frame_init: IDT, APIC, timer calibration, features */
 void arch_start_cpus(unsigned limit); /* each calls kernel_cpu_main(cpu) */
 noreturn void kernel_cpu_main(struct cpu *c);
 noreturn void arch_reset(void);
 
-static inline void *phys_to_virt(paddr_t pa);	/* direct map of all RAM; in regs.h */
-static inline paddr_t virt_to_phys(const void *p); /* direct map addresses only */
+static inline void *phys_to_virt(paddr_t pa);	      /* direct map of all RAM; in regs.h */
+static inline paddr_t virt_to_phys(const void *p);    /* direct map addresses only */
 void *arch_map_registers(paddr_t base, uint64_t len); /* for the kernel's own; uncached */
 
 /* ---- leaving ---- */
@@ -48,7 +48,7 @@ noreturn void arch_leave(void); /* lock held: load cpu->cur's state, unlock, go;
 
 /* ---- per CPU ---- */
 static inline struct cpu *this_cpu(void); /* in regs.h */
-void arch_ipi(struct cpu *c); /* make it enter kernel_interrupt (reschedule) */
+void arch_ipi(struct cpu *c);		  /* make it enter kernel_interrupt (reschedule) */
 static inline void arch_relax(void);
 uint64_t arch_cycles(void); /* TSC */
 
@@ -70,9 +70,9 @@ void arch_single_step(struct thread *t, bool on);
 void arch_restart_syscall(struct thread *t);
 
 /* ---- address spaces ---- */
-#define ARCH_R 1u
-#define ARCH_W 2u
-#define ARCH_X 4u
+#define ARCH_R	      1u
+#define ARCH_W	      2u
+#define ARCH_X	      4u
 #define ARCH_UNCACHED 8u
 
 must_check int arch_aspace_init(struct arch_aspace *a, struct account *pay);

@@ -12,6 +12,7 @@
  * range that can be mapped.
  */
 #include "aspace_private.h"
+#include "cpu.h"
 
 static struct list dying = {&dying, &dying};
 
@@ -409,8 +410,10 @@ void aspace_destroy(struct object *o)
 	struct aspace *as = aspace_of(o);
 	struct slice s = {SLICE_DESTROY};
 
-	if (!aspace_free_slice(as, &s))
+	if (!aspace_free_slice(as, &s)) {
 		list_add_tail(&dying, &as->dying);
+		this_cpu()->resched = true; /* kernel_leave goes on with it */
+	}
 }
 
 bool aspace_cleanup(struct slice *s)

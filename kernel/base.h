@@ -17,14 +17,14 @@ typedef struct {
 	uint64_t a;
 } uaddr_t;
 
-#define must_check	__attribute__((warn_unused_result))
-#define noreturn	__attribute__((noreturn))
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
-#define array_len(a)	(sizeof(a) / sizeof((a)[0]))
-#define container_of(p, type, field) ((type *)((char *)(p) - offsetof(type, field)))
-#define page_round_up(x)   (((x) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1))
-#define page_aligned(x)	   (((x) & (PAGE_SIZE - 1)) == 0)
+#define must_check		     __attribute__((warn_unused_result))
+#define noreturn		     __attribute__((noreturn))
+#define likely(x)		     __builtin_expect(!!(x), 1)
+#define unlikely(x)		     __builtin_expect(!!(x), 0)
+#define array_len(a)		     (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, field) ((type *)((char *)(p)-offsetof(type, field)))
+#define page_round_up(x)	     (((x) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1))
+#define page_aligned(x)		     (((x) & (PAGE_SIZE - 1)) == 0)
 
 /* Internal results of system call handlers and of what they call; never seen by a program. */
 #define K_DONE	  INT64_MIN	  /* registers are set, or the thread is parked with its record */

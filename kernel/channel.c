@@ -17,12 +17,12 @@
 #include "silo.h"
 #include "syscall.h"
 
-#define SENDER_BUCKETS	1024
+#define SENDER_BUCKETS	  1024
 #define SENDER_QUEUED_MAX 64
 
 struct message {
-	struct list node; /* channel->messages */
-	struct sender *sender; /* counted */
+	struct list node;	 /* channel->messages */
+	struct sender *sender;	 /* counted */
 	struct account *account; /* charged RES_MESSAGES */
 	struct identity from;
 	uint64_t tag, words[MSG_WORDS];
@@ -139,8 +139,7 @@ static int sent_handles(struct thread *from, const handle_t *numbers, unsigned n
 }
 
 /* Move handles of `from` to `to`. 0; an error of the sender's; or -ENFILE: no room at `to`. */
-static int handles_move(struct thread *from, const handle_t *numbers, unsigned n,
-			struct thread *to)
+static int handles_move(struct thread *from, const handle_t *numbers, unsigned n, struct thread *to)
 {
 	struct cap *caps[MSG_HANDLES_MAX], *moving;
 	int err = sent_handles(from, numbers, n, false, caps);
@@ -197,7 +196,7 @@ static inline struct thread *take_receiver(struct channel *ch)
 
 	if (ch->watch)
 		return queue_take_receiver(ch->watch->queue);
-	list_for_each(w, &ch->receivers, struct thread, node)
+	list_for_each (w, &ch->receivers, struct thread, node)
 		if (!w->suspended) {
 			t = w;
 			list_del(&t->node);
@@ -240,7 +239,7 @@ static void call_queue(struct thread *cur, struct channel *ch, struct sender *s,
 	cur->call_rights = rights;
 	thread_park(cur, THREAD_CALLING, deadline);
 	list_add_tail(&ch->callers[cur->band], &cur->node);
-	list_for_each(c, &ch->unanswered, struct thread, call_node)
+	list_for_each (c, &ch->unanswered, struct thread, call_node)
 		if (c->server && c->server->band > cur->band)
 			thread_band_set(c->server, cur->band);
 	if (ch->watch)
@@ -418,9 +417,8 @@ void sys_ipc_reply(struct thread *cur)
 bool channel_pending(struct channel *ch)
 {
 	return !list_empty(&ch->abandoned) || !list_empty(&ch->messages) ||
-	       !list_empty(&ch->callers[BAND_CRITICAL]) ||
-	       !list_empty(&ch->callers[BAND_SYSTEM]) || !list_empty(&ch->callers[BAND_USER]) ||
-	       !list_empty(&ch->closed);
+	       !list_empty(&ch->callers[BAND_CRITICAL]) || !list_empty(&ch->callers[BAND_SYSTEM]) ||
+	       !list_empty(&ch->callers[BAND_USER]) || !list_empty(&ch->closed);
 }
 
 static bool deliver_abandoned(struct channel *ch, struct thread *t)
@@ -480,15 +478,15 @@ static bool deliver_caller(struct channel *ch, struct thread *t)
 {
 	for (unsigned b = 0; b < BANDS; b++) {
 		while (!list_empty(&ch->callers[b])) {
-			struct thread *client =
-				list_first(&ch->callers[b], struct thread, node);
+			struct thread *client = list_first(&ch->callers[b], struct thread, node);
 			struct sender *s = client->call;
 			int err;
 
 			list_del(&client->node);
 			client->call = NULL;
-			err = s->killed ? -EPIPE
-					: call_deliver(client, ch, s->badge, client->call_rights, t);
+			err = s->killed
+				      ? -EPIPE
+				      : call_deliver(client, ch, s->badge, client->call_rights, t);
 			object_put(&s->object);
 			if (!err)
 				return true;
@@ -526,7 +524,7 @@ void channel_notify(struct channel *ch)
 		queue_channel_ready(ch);
 		return;
 	}
-	list_for_each_safe(w, &ch->receivers, struct thread, node) {
+	list_for_each_safe (w, &ch->receivers, struct thread, node) {
 		if (w->suspended)
 			continue;
 		t = w;
@@ -703,7 +701,8 @@ void sys_ipc_send(struct thread *cur)
 	REGS_RESULT(&cur->regs) = (uint64_t)(int64_t)err;
 }
 
-/* ---- leaving, dying ------------------------------------------------------------------------------ */
+/* ---- leaving, dying
+ * ------------------------------------------------------------------------------ */
 
 void call_leave(struct thread *t)
 {
@@ -762,7 +761,8 @@ void orphans_answer(struct process *p)
 	}
 }
 
-/* ---- objects --------------------------------------------------------------------------------------- */
+/* ---- objects
+ * --------------------------------------------------------------------------------------- */
 
 int64_t sys_channel_create(struct thread *cur)
 {
@@ -938,7 +938,7 @@ int64_t sys_sender_kill(struct thread *cur, handle_t channel, uint64_t badge)
 	sender_unhash(s);
 	s->killed = true;
 	for (unsigned b = 0; b < BANDS; b++)
-		list_for_each_safe(t, &s->channel->callers[b], struct thread, node)
+		list_for_each_safe (t, &s->channel->callers[b], struct thread, node)
 			if (t->call == s) {
 				call_leave(t);
 				thread_wake(t, -EPIPE);
@@ -968,7 +968,8 @@ void sender_destroy(struct object *o)
 	kmem_free(s, sizeof(*s));
 }
 
-/* ---- replies kept --------------------------------------------------------------------------------------- */
+/* ---- replies kept
+ * --------------------------------------------------------------------------------------- */
 
 int64_t sys_reply_save(struct thread *cur)
 {

@@ -17,15 +17,15 @@ struct message; /* a queued one-way message; channel.c */
 
 struct channel {
 	struct object object;
-	struct list receivers; /* threads waiting in ipc_reply_wait on the channel itself */
+	struct list receivers;	    /* threads waiting in ipc_reply_wait on the channel itself */
 	struct list callers[BANDS]; /* THREAD_CALLING, thread.node */
-	struct list messages;  /* one-way */
-	struct list closed;    /* senders whose CLOSED event waits */
-	struct list abandoned; /* replies whose ABANDONED event waits */
-	struct list unanswered; /* thread.call_node */
+	struct list messages;	    /* one-way */
+	struct list closed;	    /* senders whose CLOSED event waits */
+	struct list abandoned;	    /* replies whose ABANDONED event waits */
+	struct list unanswered;	    /* thread.call_node */
 	struct list senders;
-	struct watch *watch;   /* its place in a queue, or NULL */
-	bool dead;	       /* no receive handle is left */
+	struct watch *watch; /* its place in a queue, or NULL */
+	bool dead;	     /* no receive handle is left */
 };
 
 struct sender {
@@ -33,8 +33,8 @@ struct sender {
 	struct channel *channel; /* counted */
 	uint64_t badge;
 	bool killed;
-	bool reported; /* CLOSED was queued */
-	uint32_t queued; /* one-way messages waiting */
+	bool reported;		  /* CLOSED was queued */
+	uint32_t queued;	  /* one-way messages waiting */
 	struct sender *hash_next; /* by (channel, badge) */
 	struct list node;	  /* channel->senders */
 	struct list closed_node;
@@ -42,7 +42,7 @@ struct sender {
 
 struct reply {
 	struct object object;
-	struct thread *client; /* NULL: answered or abandoned */
+	struct thread *client;	 /* NULL: answered or abandoned */
 	struct channel *channel; /* counted */
 	uint64_t badge, tag;
 	bool abandoned;

@@ -14,22 +14,22 @@
 struct silo;
 
 struct cpu {
-	struct cpu *self;     /* offset 0: read through gs */
-	struct thread *cur;   /* offset 8: whom we serve; NULL: idle */
-	uint64_t scratch[2];  /* offset 16: entry code's */
-	void *stack_top;      /* offset 32 */
-	struct thread *loaded;	/* [K] whose extended state and bases this CPU holds */
+	struct cpu *self;	   /* offset 0: read through gs */
+	struct thread *cur;	   /* offset 8: whom we serve; NULL: idle */
+	uint64_t scratch[2];	   /* offset 16: entry code's */
+	void *stack_top;	   /* offset 32 */
+	struct thread *loaded;	   /* [K] whose extended state and bases this CPU holds */
 	struct arch_aspace *space; /* [K] loaded page tables */
 	unsigned index;
 	unsigned hardware_id; /* APIC id */
 	bool online;
-	bool resched;	     /* [K] pick again before leaving; entry.S tests both */
-	bool attention;	     /* [K] leave by kernel_leave: a timer or the slice changed */
-	struct silo *payer;  /* [K] who pays for the time since `since` */
-	uint64_t since;	     /* [K] TSC at the last charge */
-	uint64_t slice_end;  /* [K] ns; DEADLINE_NEVER when nobody waits */
+	bool resched;	      /* [K] pick again before leaving; entry.S tests both */
+	bool attention;	      /* [K] leave by kernel_leave: a timer or the slice changed */
+	struct silo *payer;   /* [K] who pays for the time since `since` */
+	uint64_t since;	      /* [K] TSC at the last charge */
+	uint64_t slice_end;   /* [K] ns; DEADLINE_NEVER when nobody waits */
 	uint64_t timer_armed; /* [K] what arch_timer_set was told */
-	uint32_t tlb_seen;   /* generation of flush requests that this CPU has served */
+	uint32_t tlb_seen;    /* generation of flush requests that this CPU has served */
 	uint64_t switches;
 	struct arch_cpu *arch; /* descriptor tables, upcall frame: arch's own */
 };

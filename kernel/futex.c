@@ -19,7 +19,9 @@ static struct bucket buckets[BUCKETS];
 
 static struct bucket *bucket_of(uint64_t vmo, uint64_t offset)
 {
-	struct bucket *b = &buckets[((vmo * 0x9e3779b97f4a7c15ull ^ offset >> 2) * 0x9e3779b97f4a7c15ull) >> 56];
+	struct bucket *b =
+		&buckets[((vmo * 0x9e3779b97f4a7c15ull ^ offset >> 2) * 0x9e3779b97f4a7c15ull) >>
+			 56];
 
 	if (!b->threads.next) {
 		list_init(&b->threads);
@@ -58,7 +60,7 @@ void futex_ring(uint64_t vmo, uint64_t offset, uint32_t n, int64_t *woken)
 	struct bucket *b = bucket_of(vmo, offset);
 
 	*woken = 0;
-	list_for_each_safe(t, &b->threads, struct thread, node) {
+	list_for_each_safe (t, &b->threads, struct thread, node) {
 		if (*woken == n)
 			break;
 		if (t->key_vmo != vmo || t->key_offset != offset)
@@ -67,7 +69,7 @@ void futex_ring(uint64_t vmo, uint64_t offset, uint32_t n, int64_t *woken)
 		thread_wake(t, 0);
 		++*woken;
 	}
-	list_for_each_safe(w, &b->watches, struct watch, source_node)
+	list_for_each_safe (w, &b->watches, struct watch, source_node)
 		if (w->key_vmo == vmo && w->key_offset == offset)
 			watch_raise(w, 0, 0);
 }

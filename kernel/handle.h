@@ -24,20 +24,20 @@ enum cap_kind { CAP_HANDLE, CAP_MAPPING, CAP_TOMB };
 struct cap {
 	struct object *object; /* [K] a counted reference; NULL for a tombstone */
 	uint32_t rights;
-	uint8_t kind;	 /* enum cap_kind */
-	uint8_t flags;	 /* HANDLE_* */
-	bool revoking;	 /* revoke works below: no deriving, sending, mapping */
-	uint16_t index;	 /* of its slot, when `table` is set */
+	uint8_t kind;	/* enum cap_kind */
+	uint8_t flags;	/* HANDLE_* */
+	bool revoking;	/* revoke works below: no deriving, sending, mapping */
+	uint16_t index; /* of its slot, when `table` is set */
 	struct cap *parent, *child, *next, *prev; /* derivation tree; siblings NULL-terminated */
-	struct cap **slot;	    /* what points here */
-	struct handle_table *table; /* NULL when in a message or a mapping */
-	struct account *account;    /* charged for it */
+	struct cap **slot;			  /* what points here */
+	struct handle_table *table;		  /* NULL when in a message or a mapping */
+	struct account *account;		  /* charged for it */
 };
 
 struct handle_slot {
-	struct cap *cap;	/* NULL: free */
-	uint32_t gen;		/* of the handle that stands here, or will next */
-	uint32_t next_free;	/* HANDLE_SLOTS_MAX: the last */
+	struct cap *cap;    /* NULL: free */
+	uint32_t gen;	    /* of the handle that stands here, or will next */
+	uint32_t next_free; /* HANDLE_SLOTS_MAX: the last */
 };
 
 #define SLOTS_PER_CHUNK (PAGE_SIZE / sizeof(struct handle_slot))
@@ -78,9 +78,9 @@ must_check int handle_room(struct handle_table *t, unsigned n);
 void cap_detach(struct cap *c, struct cap **to);
 handle_t cap_attach(struct handle_table *t, struct cap *c);
 void handle_room_release(struct handle_table *t, unsigned n); /* what handle_room took, unused */
-bool cap_revoking(const struct cap *c); /* it or an ancestor */
+bool cap_revoking(const struct cap *c);			      /* it or an ancestor */
 unsigned cap_depth(const struct cap *c);
-void cap_close(struct cap *c);		/* end this capability; children re-parent */
+void cap_close(struct cap *c); /* end this capability; children re-parent */
 /* Close entries that have none of `keep_flags`, a slice of 64 from *cursor on; true: done. */
 bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *cursor);
 void handle_table_free(struct handle_table *t);
@@ -89,5 +89,5 @@ extern struct process *clearing_process; /* [K] whose table a cleanup slice is c
 
 /* Mappings (aspace.c): the node lives inside the mapping. */
 void cap_link_child(struct cap *parent, struct cap *node);
-void cap_unlink(struct cap *node); /* splices its children up */
+void cap_unlink(struct cap *node);	/* splices its children up */
 void mapping_revoked(struct cap *node); /* in aspace.c: unmap; unlinks the node */

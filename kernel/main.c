@@ -16,10 +16,10 @@
 #include "abi/bootstrap.h"
 #include "servers/boot0/image.h"
 
-#define BOOT0_STACK   0x10000000ull /* top */
+#define BOOT0_STACK	 0x10000000ull /* top */
 #define BOOT0_STACK_SIZE (64 * 1024)
-#define BOOT0_BLOCK   0x10010000ull
-#define BOOT0_ARCHIVE 0x20000000ull
+#define BOOT0_BLOCK	 0x10010000ull
+#define BOOT0_ARCHIVE	 0x20000000ull
 
 extern const uint8_t boot0_image[];
 
@@ -105,8 +105,8 @@ static void boot0_map(struct aspace *as, uint64_t addr, const void *data, uint64
 	object_put(vmo_object(v));
 }
 
-static void boot0_handle(struct bootstrap *b, struct process *p, const char *name,
-			 struct object *o, uint32_t rights)
+static void boot0_handle(struct bootstrap *b, struct process *p, const char *name, struct object *o,
+			 uint32_t rights)
 {
 	struct bootstrap_handle *h = &b->handles[b->count++];
 
@@ -149,7 +149,8 @@ static void boot0_start(void)
 
 	assert(image->magic == BOOT0_MAGIC);
 	must(aspace_make(&root_account, &as), "address space");
-	boot0_map(as, BOOT0_ADDRESS, boot0_image, image->text_len, image->text_len, PROT_R | PROT_X);
+	boot0_map(as, BOOT0_ADDRESS, boot0_image, image->text_len, image->text_len,
+		  PROT_R | PROT_X);
 	boot0_map(as, data, boot0_image + page_round_up(image->text_len), image->data_len,
 		  image->data_len + image->bss_len, PROT_R | PROT_W);
 	boot0_map(as, BOOT0_STACK - BOOT0_STACK_SIZE, NULL, 0, BOOT0_STACK_SIZE, PROT_R | PROT_W);
@@ -206,8 +207,8 @@ noreturn void kernel_main(void)
 	log_options(boot.cmdline);
 	info_page_make();
 	lock_measured = option("lock=measure") != NULL;
-	klog(LOG_BOOT, LOG_INFO, "Bulkhead: %lu MiB memory, %lu MiB free",
-	     frames_total() >> 8, frames_free() >> 8);
+	klog(LOG_BOOT, LOG_INFO, "Bulkhead: %lu MiB memory, %lu MiB free", frames_total() >> 8,
+	     frames_free() >> 8);
 	silo_init();
 	irq_init();
 	device_init();

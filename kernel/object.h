@@ -14,10 +14,10 @@
 struct account;
 
 struct object {
-	uint8_t type;	  /* [const] enum object_type */
-	uint32_t refs;	  /* [K] */
-	uint32_t handles; /* [K] */
-	uint64_t id;	  /* [const] never reused */
+	uint8_t type;		 /* [const] enum object_type */
+	uint32_t refs;		 /* [K] */
+	uint32_t handles;	 /* [K] */
+	uint64_t id;		 /* [const] never reused */
 	struct account *account; /* [const] charged for the object; a counted reference */
 };
 

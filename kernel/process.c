@@ -34,8 +34,8 @@ void process_identity_update(struct process *p)
 	p->identity.mode = s->mode;
 	p->identity.pledges = p->pledges;
 	p->identity.rules = 0;
-	p->identity.flags = (p->capability ? IDENTITY_CAPABILITY : 0) |
-			    (s->id < 1000 ? IDENTITY_SYSTEM : 0);
+	p->identity.flags =
+		(p->capability ? IDENTITY_CAPABILITY : 0) | (s->id < 1000 ? IDENTITY_SYSTEM : 0);
 }
 
 /* ---- birth ---------------------------------------------------------------------- */
@@ -98,7 +98,7 @@ void process_destroy(struct object *o)
 
 	assert(list_empty(&p->threads));
 	handle_table_free(&p->table);
-	list_for_each_safe(w, &p->watches, struct watch, source_node)
+	list_for_each_safe (w, &p->watches, struct watch, source_node)
 		watch_end(w);
 	if (p->state != PROCESS_GONE)
 		silo_process_gone(p->silo, p);
@@ -213,7 +213,7 @@ void process_end(struct process *p, int32_t code, const struct fault_record *cra
 		begin_clearing(p);
 		return;
 	}
-	list_for_each_safe(t, &p->threads, struct thread, process_node)
+	list_for_each_safe (t, &p->threads, struct thread, process_node)
 		thread_end(t);
 }
 
@@ -260,8 +260,8 @@ int64_t sys_process_create(struct thread *cur, handle_t silo, handle_t aspace, u
 	if (a.flags & PROCESS_INHERIT)
 		err = handle_table_inherit(&p->table, &cur->process->table);
 	if (!err)
-		err = handle_install(&cur->process->table, &p->object, RIGHTS_ALL & ~RIGHT_WX,
-				     NULL, &h);
+		err = handle_install(&cur->process->table, &p->object, RIGHTS_ALL & ~RIGHT_WX, NULL,
+				     &h);
 	if (!err) {
 		silo_process_made(p->silo, p);
 		process_event(cur->process, PROCESS_EV_FORK, p->pid);
@@ -308,7 +308,7 @@ void process_info_fill(struct process *p, struct process_info *info)
 	uint64_t cycles = p->cpu_ns;
 
 	memset(info, 0, sizeof(*info));
-	list_for_each(t, &p->threads, struct thread, process_node)
+	list_for_each (t, &p->threads, struct thread, process_node)
 		cycles += thread_cycles(t);
 	info->pid = p->pid;
 	info->state = p->state;
@@ -467,11 +467,11 @@ int64_t sys_process_open(struct thread *cur, handle_t silo, uint64_t pid)
 
 	if (err)
 		return err;
-	list_for_each(p, &silo_of(o)->processes, struct process, silo_node) {
+	list_for_each (p, &silo_of(o)->processes, struct process, silo_node) {
 		if (p->pid != pid || p->state == PROCESS_GONE)
 			continue;
-		err = handle_install(&cur->process->table, &p->object, RIGHTS_ALL & ~RIGHT_WX,
-				     NULL, &h);
+		err = handle_install(&cur->process->table, &p->object, RIGHTS_ALL & ~RIGHT_WX, NULL,
+				     &h);
 		return err ? err : (int64_t)h;
 	}
 	return -ESRCH;
@@ -533,7 +533,7 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 	program_set(p, &a.process);
 	p->pledges = p->next_pledges & a.process.pledges;
 	process_identity_update(p);
-	list_for_each_safe(other, &p->threads, struct thread, process_node)
+	list_for_each_safe (other, &p->threads, struct thread, process_node)
 		if (other != t)
 			thread_end(other);
 	object_put(&old->object);

@@ -13,28 +13,28 @@
 
 struct process {
 	struct object object;
-	uint8_t state;	  /* enum process_state */
-	bool capability;  /* capability mode */
+	uint8_t state;	 /* enum process_state */
+	bool capability; /* capability mode */
 	bool is_main;
-	bool ending;	  /* process_end was called */
-	bool clearing;	  /* its table is being cleared, in slices */
+	bool ending;   /* process_end was called */
+	bool clearing; /* its table is being cleared, in slices */
 	uint64_t pid;
-	struct silo *silo;	/* counted */
-	struct aspace *aspace;	/* of new threads; counted */
+	struct silo *silo;     /* counted */
+	struct aspace *aspace; /* of new threads; counted */
 	struct handle_table table;
-	struct list threads;	/* thread.process_node */
-	uint32_t thread_count;	/* alive */
+	struct list threads;   /* thread.process_node */
+	uint32_t thread_count; /* alive */
 	struct list silo_node;
-	struct list watches;	/* watch.source_node, EVENT_PROCESS */
-	struct watch *handler;	/* the watch for PROCESS_EV_FAULT */
+	struct list watches;	  /* watch.source_node, EVENT_PROCESS */
+	struct watch *handler;	  /* the watch for PROCESS_EV_FAULT */
 	struct identity identity; /* ready to copy; badge and rights filled per message */
 	uint64_t upcall, fault_entry, shim_lo, shim_hi;
 	uint32_t pledges, next_pledges;
 	int32_t code;
 	struct fault_record crash;
-	struct thread *last;  /* counted; registers of the crash, in a corpse */
-	uint64_t main_thread; /* object number of the first thread */
-	uint64_t cpu_ns;      /* of ended threads */
+	struct thread *last;   /* counted; registers of the crash, in a corpse */
+	uint64_t main_thread;  /* object number of the first thread */
+	uint64_t cpu_ns;       /* of ended threads */
 	struct list work_node; /* processes whose table is being cleared */
 	uint32_t clear_cursor;
 	struct list orphans; /* calls that its threads had in hand; thread.call_node */

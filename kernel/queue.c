@@ -15,7 +15,7 @@
 #include "silo.h"
 #include "syscall.h"
 
-#define EVENT_BATCH 16
+#define EVENT_BATCH	 16
 #define TIMER_PERIOD_MIN 10000
 
 struct signal {
@@ -98,7 +98,7 @@ bool queue_receive_ready(struct queue *q, struct thread *t)
 
 struct thread *queue_take_receiver(struct queue *q)
 {
-	list_for_each(t, &q->waiters, struct thread, node)
+	list_for_each (t, &q->waiters, struct thread, node)
 		if (t->wants_registers && !t->suspended) {
 			list_del(&t->node);
 			if (t->timer.armed)
@@ -111,7 +111,7 @@ struct thread *queue_take_receiver(struct queue *q)
 /* Something is ready: serve one waiter. */
 static void queue_wake(struct queue *q)
 {
-	list_for_each_safe(t, &q->waiters, struct thread, node) {
+	list_for_each_safe (t, &q->waiters, struct thread, node) {
 		if (t->suspended)
 			continue;
 		list_del(&t->node);
@@ -151,7 +151,7 @@ void watch_raise(struct watch *w, uint64_t data0, uint64_t data1)
 void watch_list_raise(struct list *source_list, uint32_t kind, uint64_t mask, uint64_t data0,
 		      uint64_t data1)
 {
-	list_for_each_safe(w, source_list, struct watch, source_node)
+	list_for_each_safe (w, source_list, struct watch, source_node)
 		if (w->kind == kind && (!w->arg || (w->arg & mask)))
 			watch_raise(w, data0, data1);
 }
@@ -229,7 +229,7 @@ void watch_end(struct watch *w)
 
 static struct watch *watch_find(struct queue *q, uint64_t id)
 {
-	list_for_each(w, &q->watches, struct watch, queue_node)
+	list_for_each (w, &q->watches, struct watch, queue_node)
 		if (w->id == id)
 			return w;
 	return NULL;
@@ -277,7 +277,8 @@ static int64_t add_source(struct object *o, struct watch *w, struct list *list)
 	    (w->arg & PROCESS_EV_EXIT)) {
 		struct process *p = process_of(o);
 
-		watch_raise(w, PROCESS_EV_EXIT, p->crash.reason ? p->crash.reason : (uint32_t)p->code);
+		watch_raise(w, PROCESS_EV_EXIT,
+			    p->crash.reason ? p->crash.reason : (uint32_t)p->code);
 	}
 	return (int64_t)w->id;
 }
@@ -292,8 +293,8 @@ int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint3
 	int err = object_find(cur, queue, OBJ_QUEUE, RIGHT_WRITE, &qo);
 
 	if (!err)
-		err = cap_find(cur, source, OBJ_NONE, kind == EVENT_MESSAGE ? RIGHT_READ : RIGHT_WAIT,
-			       &c);
+		err = cap_find(cur, source, OBJ_NONE,
+			       kind == EVENT_MESSAGE ? RIGHT_READ : RIGHT_WAIT, &c);
 	if (err)
 		return err;
 	if (flags & ~(WATCH_EDGE | WATCH_ONESHOT))
@@ -521,7 +522,7 @@ int64_t sys_signal_set(struct thread *cur, handle_t signal, uint64_t clear, uint
 	s->word = (old & ~clear) | set;
 	raised = s->word;
 	REGS_RESULT(&cur->regs) = old;
-	list_for_each_safe(w, &s->watches, struct watch, source_node)
+	list_for_each_safe (w, &s->watches, struct watch, source_node)
 		if ((raised & w->arg) && (!(w->flags & WATCH_EDGE) || (raised & ~old & w->arg)))
 			watch_raise(w, raised, 0);
 	return K_DONE;

@@ -31,7 +31,7 @@ struct watch {
 	uint32_t count; /* not delivered yet */
 	uint64_t data0, data1;
 	struct list queue_node, ready_node, source_node;
-	struct timer timer;  /* EVENT_TIMER */
+	struct timer timer; /* EVENT_TIMER */
 	uint64_t period;
 	uint64_t key_vmo, key_offset; /* EVENT_MEMORY */
 	struct account *account;

@@ -17,8 +17,8 @@
 #include "silo.h"
 #include "syscall.h"
 
-static struct list bands[BANDS] = {{&bands[0], &bands[0]}, {&bands[1], &bands[1]},
-				   {&bands[2], &bands[2]}};
+static struct list bands[BANDS] = {
+	{&bands[0], &bands[0]}, {&bands[1], &bands[1]}, {&bands[2], &bands[2]}};
 static uint64_t band_vtime[BANDS]; /* of the silo picked last: where newcomers start */
 uint64_t stat_switches;
 
@@ -227,8 +227,8 @@ void sched_tick(struct cpu *c, uint64_t now)
 static struct thread *pick_for(struct cpu *c)
 {
 	for (unsigned b = 0; b < BANDS; b++)
-		list_for_each(e, &bands[b], struct sched_entity, node)
-			list_for_each(t, &e->threads, struct thread, node)
+		list_for_each (e, &bands[b], struct sched_entity, node)
+			list_for_each (t, &e->threads, struct thread, node)
 				if (t->cpus >> c->index & 1) {
 					band_vtime[b] = e->vtime;
 					return t;
@@ -340,8 +340,8 @@ void sched_silo_changed(struct silo *s)
 {
 	bool runs = silo_runs(s);
 
-	list_for_each(p, &s->processes, struct process, silo_node)
-		list_for_each(t, &p->threads, struct thread, process_node)
+	list_for_each (p, &s->processes, struct process, silo_node)
+		list_for_each (t, &p->threads, struct thread, process_node)
 			if (t->run != THREAD_NEW && t->run != THREAD_DEAD)
 				thread_follow_silo(t, runs);
 }

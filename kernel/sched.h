@@ -16,10 +16,10 @@ struct sched_entity {
 	bool linked;
 };
 
-void sched_ready(struct thread *t);    /* put into a run queue; kicks a CPU */
-void sched_remove(struct thread *t);   /* take out of its run queue */
-void sched_pick(void);		       /* choose cpu->cur (or NULL) and arm the timer */
-void sched_charge(struct cpu *c);      /* bring the payer's time up to date */
+void sched_ready(struct thread *t);  /* put into a run queue; kicks a CPU */
+void sched_remove(struct thread *t); /* take out of its run queue */
+void sched_pick(void);		     /* choose cpu->cur (or NULL) and arm the timer */
+void sched_charge(struct cpu *c);    /* bring the payer's time up to date */
 /* Direct switch to a thread that waits: no run queue, no new slice; `payer` stays in charge. */
 static inline void sched_switch(struct cpu *c, struct thread *to)
 {
@@ -34,7 +34,7 @@ static inline bool sched_can_switch(const struct cpu *c, const struct thread *to
 		      to->payer == c->payer);
 }
 void sched_soon(struct cpu *c); /* enter the kernel again within 100 us, and pick again */
-void sched_timer_check(void); /* before leaving: this CPU's one-shot covers timers and slice */
+void sched_timer_check(void);	/* before leaving: this CPU's one-shot covers timers and slice */
 void thread_band_set(struct thread *t, enum band b);
 uint64_t cycles_to_ns(uint64_t cycles), ns_to_cycles(uint64_t ns); /* main.c */
 uint64_t thread_cycles(const struct thread *t); /* charged, and since the last charge */

@@ -78,8 +78,9 @@ int thread_make(struct process *p, struct aspace *as, const struct thread_args *
 	t->affinity = UINT64_MAX;
 	t->cpus = p->silo->affinity;
 	err = message_page_make(t, a->msg);
-	if (!err && a->block && aspace_write(as, a->block + offsetof(struct thread_block, msg),
-					     &t->msg_addr, sizeof(t->msg_addr)) < 0)
+	if (!err && a->block &&
+	    aspace_write(as, a->block + offsetof(struct thread_block, msg), &t->msg_addr,
+			 sizeof(t->msg_addr)) < 0)
 		err = -EFAULT;
 	if (!err)
 		err = arch_thread_init(t, a);

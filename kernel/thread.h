@@ -19,7 +19,7 @@ struct queue;
 
 struct thread {
 	struct object object;
-	struct regs regs;	  /* [cur, K] valid while the thread is not in user mode */
+	struct regs regs; /* [cur, K] valid while the thread is not in user mode */
 	struct arch_thread arch;
 	struct process *process;  /* [const but for exec] counted */
 	struct aspace *aspace;	  /* counted */
@@ -27,30 +27,30 @@ struct thread {
 	struct vmo *msg_vmo;	  /* counted */
 	uint64_t msg_addr, block; /* user addresses */
 
-	uint8_t run;	   /* [K] enum thread_run */
-	uint8_t band;	   /* [K] effective band */
+	uint8_t run;  /* [K] enum thread_run */
+	uint8_t band; /* [K] effective band */
 	uint8_t own_band;
-	bool on_queue;	   /* in a run queue */
-	bool dying;	   /* ends before it reaches user mode again */
-	bool interrupted;  /* an interrupt request waits */
+	bool on_queue;	  /* in a run queue */
+	bool dying;	  /* ends before it reaches user mode again */
+	bool interrupted; /* an interrupt request waits */
 	uint64_t interrupt_arg;
 	bool stepping;
-	uint32_t suspended; /* count, and SUSPENDED_SILO; does not run while > 0 */
+	uint32_t suspended;	   /* count, and SUSPENDED_SILO; does not run while > 0 */
 	struct thread *suspending; /* whom this thread's thread_suspend waits to see stopped */
-	uint64_t affinity;  /* asked for */
-	uint64_t cpus;	    /* affinity and its silo's: where it may run */
-	struct cpu *cpu;   /* where it runs or ran */
-	struct silo *payer; /* [K] whose time it uses: its own silo's, or its caller's */
-	struct list node;  /* run queue, waiters, or unlinked */
+	uint64_t affinity;	   /* asked for */
+	uint64_t cpus;		   /* affinity and its silo's: where it may run */
+	struct cpu *cpu;	   /* where it runs or ran */
+	struct silo *payer;	   /* [K] whose time it uses: its own silo's, or its caller's */
+	struct list node;	   /* run queue, waiters, or unlinked */
 	struct list process_node;
 	struct timer timer; /* deadline of the wait */
 
 	/* THREAD_CALLING and THREAD_REPLY: the call */
-	struct sender *call;	 /* counted while calling */
+	struct sender *call;	      /* counted while calling */
 	struct channel *call_channel; /* THREAD_REPLY: whose receiver holds it */
-	struct thread *server;	 /* holds the request as its current one */
-	struct reply *reply;	 /* or it was saved */
-	struct list call_node;	 /* channel->unanswered */
+	struct thread *server;	      /* holds the request as its current one */
+	struct reply *reply;	      /* or it was saved */
+	struct list call_node;	      /* channel->unanswered */
 	uint64_t call_tag, call_badge;
 	uint32_t call_rights;
 	uint32_t call_handles[MSG_HANDLES_MAX];
@@ -61,9 +61,9 @@ struct thread {
 	bool client_gone;      /* current request was abandoned */
 
 	/* THREAD_RECEIVE, THREAD_QUEUE */
-	struct object *source; /* channel or queue it waits at */
+	struct object *source;	     /* channel or queue it waits at */
 	uint64_t events, events_max; /* queue_wait: user buffer */
-	bool wants_registers;  /* ipc_reply_wait rather than queue_wait */
+	bool wants_registers;	     /* ipc_reply_wait rather than queue_wait */
 
 	/* THREAD_FUTEX */
 	uint64_t key_vmo, key_offset;

@@ -7,12 +7,12 @@
 
 struct timer {
 	struct timer *child, *next, *prev; /* heap links; prev: left sibling or parent */
-	uint64_t deadline; /* ns */
-	void (*fire)(struct timer *t); /* lock held; the timer is out of the heap */
+	uint64_t deadline;		   /* ns */
+	void (*fire)(struct timer *t);	   /* lock held; the timer is out of the heap */
 	bool armed;
 };
 
 void timer_arm(struct timer *t, uint64_t deadline); /* moves it when armed; NEVER: disarms */
 void timer_disarm(struct timer *t);
-uint64_t timer_next(void); /* earliest deadline, or DEADLINE_NEVER */
+uint64_t timer_next(void);    /* earliest deadline, or DEADLINE_NEVER */
 void timer_run(uint64_t now); /* fire what is due, at most 64; the rest at the next entry */

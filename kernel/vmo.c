@@ -15,6 +15,7 @@
  * all page tables and TLBs (vmo_unmap_pages).
  */
 #include "vmo_private.h"
+#include "cpu.h"
 #include "arch.h"
 
 static struct list dying = {&dying, &dying};
@@ -226,8 +227,10 @@ void vmo_destroy(struct object *o)
 		v->release(v, v->release_arg);
 	if (v->pager)
 		pager_destroy(v);
-	if (!vmo_free_slice(v, &s))
+	if (!vmo_free_slice(v, &s)) {
 		list_add_tail(&dying, &v->dying);
+		this_cpu()->resched = true; /* kernel_leave goes on with it */
+	}
 }
 
 bool vmo_cleanup(struct slice *s)

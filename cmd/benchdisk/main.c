@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "9p/client.h"
+#include "cmd/benchdisk/load.h"
 #include "serve/ns.h"
 #include "sys/boot.h"
 #include "sys/error.h"
@@ -199,6 +200,7 @@ static int count(const char *big)
 
 int main(int argc, char **argv)
 {
+	bool load = argc == 5 && !strcmp(argv[1], "-l");
 	bool counted = argc > 1 && !strcmp(argv[1], "-c");
 	const char *folder = argc > 1 + counted ? argv[1 + counted] : "/disk";
 	char big[256], second[256];
@@ -206,6 +208,8 @@ int main(int argc, char **argv)
 
 	snprintf(big, sizeof(big), "%s/big", folder);
 	snprintf(second, sizeof(second), "%s/big2", folder);
+	if (!err && load)
+		return load_run(argv[2], (unsigned)atoi(argv[3]), argv[4]) ? 1 : 0;
 	if (!err)
 		err = counted ? count(big) : measure(big, second);
 	return err ? fail(big, err) : 0;

@@ -100,7 +100,8 @@ struct block_driver {
 	unsigned disks;
 };
 
-/* A disk joins; the struct stays the driver's memory. Errors: -EINVAL impossible limits; -ENOSPC. */
+/* A disk joins; the struct stays the driver's memory. Errors: -EINVAL impossible limits; -ENOSPC.
+ */
 BLOCK_MUST int block_disk_add(struct block_driver *d, struct block_disk *disk);
 
 /*

@@ -3,19 +3,23 @@
 #include "blockdrv/request.h"
 #include <errno.h>
 
-/* A segment touches at most one page more than its length says. */
+/*
+ * n bytes, in sectors, touch at most (n - 1024) / 4096 + 2 pages, so a request of s segments and p
+ * pages' worth of bytes touches less than p + 2 s, and one of a single segment at most p + 1.
+ */
 int block_limits_make(struct block_limits *l)
 {
-	uint32_t pages;
+	uint32_t segments, pages;
 
 	if (l->ranges > BLOCK_RANGES)
 		l->ranges = BLOCK_RANGES;
 	if (l->ranges < 2 || l->range_max < BLOCK_PAGE)
 		return -EINVAL;
-	l->request_segments = l->ranges / 4 ? l->ranges / 4 : 1;
-	if (l->request_segments > BLOCK_SEGMENTS)
-		l->request_segments = BLOCK_SEGMENTS;
-	pages = l->ranges - l->request_segments;
+	segments = l->ranges / 6;
+	if (segments > BLOCK_SEGMENTS)
+		segments = BLOCK_SEGMENTS;
+	pages = segments > 1 ? l->ranges - 2 * segments : l->ranges - 1;
+	l->request_segments = segments ? segments : 1;
 	l->request_sectors = pages * (BLOCK_PAGE / BLOCK_SECTOR);
 	return 0;
 }

@@ -68,7 +68,8 @@ static int offer_check(const struct serve_call *c, struct ring_geometry *g, uint
 	return err ? err : ring_geometry_check(g, *ring_len);
 }
 
-/* ---- the pool ---------------------------------------------------------------------------------- */
+/* ---- the pool ----------------------------------------------------------------------------------
+ */
 
 static void pool_unmap(struct block_ring *k)
 {
@@ -103,12 +104,12 @@ static int pool_map(struct block_ring *k)
 	return 0;
 }
 
-/* ---- the ring ------------------------------------------------------------------------------------ */
+/* ---- the ring
+ * ------------------------------------------------------------------------------------ */
 
 static int ring_map(struct block_ring *k)
 {
-	struct map_args args = {
-		.vmo = k->ring_vmo, .flags = PROT_R | PROT_W, .len = k->memory_len};
+	struct map_args args = {.vmo = k->ring_vmo, .flags = PROT_R | PROT_W, .len = k->memory_len};
 	int64_t at = sys_aspace_map(boot_handle("aspace"), &args);
 
 	if (at < 0)
@@ -184,7 +185,8 @@ void block_ring_drop(struct block_disk *disk)
 	disk->ring = NULL;
 	if (k->active) {
 		serve_watch_remove(&disk->driver->serve, &k->watch);
-		disk->old = k; /* there is none: a ring is not served before the last one has ended */
+		disk->old =
+			k; /* there is none: a ring is not served before the last one has ended */
 	} else {
 		ring_free(k);
 	}

@@ -77,7 +77,7 @@ int pci_driver_map(const struct pci_driver *d, uint64_t base, uint64_t len, vola
 	sys_handle_close(args.vmo); /* the mapping stays */
 	if (r < 0)
 		return (int)r;
-	*at = (volatile uint8_t *)r + inside;
+	*at = (volatile uint8_t *)((uint64_t)r + inside);
 	return 0;
 }
 

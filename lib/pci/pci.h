@@ -47,32 +47,32 @@
 #define PCI_CAP_AF     0x13u
 
 /* Power management: control and status register, from the capability. */
-#define PCI_PM_CONTROL	  4u
-#define PCI_PM_STATE	  0x0003u
-#define PCI_PM_NO_RESET	  0x0008u /* D3hot to D0 keeps the state */
+#define PCI_PM_CONTROL	4u
+#define PCI_PM_STATE	0x0003u
+#define PCI_PM_NO_RESET 0x0008u /* D3hot to D0 keeps the state */
 /* MSI: control word and what follows. */
-#define PCI_MSI_CONTROL	  2u
-#define PCI_MSI_ENABLE	  0x0001u
-#define PCI_MSI_MULTIPLE  0x0070u /* how many are enabled */
-#define PCI_MSI_WIDE	  0x0080u
-#define PCI_MSI_MASKS	  0x0100u
-#define PCI_MSI_ADDRESS	  4u
+#define PCI_MSI_CONTROL	 2u
+#define PCI_MSI_ENABLE	 0x0001u
+#define PCI_MSI_MULTIPLE 0x0070u /* how many are enabled */
+#define PCI_MSI_WIDE	 0x0080u
+#define PCI_MSI_MASKS	 0x0100u
+#define PCI_MSI_ADDRESS	 4u
 /* MSI-X */
 #define PCI_MSIX_CONTROL  2u
 #define PCI_MSIX_ENABLE	  0x8000u
 #define PCI_MSIX_MASK_ALL 0x4000u
 #define PCI_MSIX_ENTRY	  16u /* bytes of a table entry */
 /* PCI Express */
-#define PCI_PCIE_DEVCAP	  4u
-#define PCI_PCIE_FLR	  (1u << 28) /* in the device capabilities */
-#define PCI_PCIE_DEVCTL	  8u
-#define PCI_PCIE_RESET	  0x8000u /* in the device control: start the reset */
-#define PCI_PCIE_DEVSTA	  10u
-#define PCI_PCIE_PENDING  0x0020u
+#define PCI_PCIE_DEVCAP	 4u
+#define PCI_PCIE_FLR	 (1u << 28) /* in the device capabilities */
+#define PCI_PCIE_DEVCTL	 8u
+#define PCI_PCIE_RESET	 0x8000u /* in the device control: start the reset */
+#define PCI_PCIE_DEVSTA	 10u
+#define PCI_PCIE_PENDING 0x0020u
 /* Advanced features of conventional PCI */
-#define PCI_AF_CAPS	  3u
-#define PCI_AF_FLR	  0x03u /* reset, and the pending bit that it needs */
-#define PCI_AF_CONTROL	  4u
+#define PCI_AF_CAPS    3u
+#define PCI_AF_FLR     0x03u /* reset, and the pending bit that it needs */
+#define PCI_AF_CONTROL 4u
 
 #define PCI_BARS    6u
 #define PCI_VIRTIOS 8u
@@ -114,9 +114,9 @@ struct pci_function {
 	uint32_t subvendor, subdevice;
 	uint32_t class_code; /* base << 16 | sub << 8 | interface */
 	uint32_t revision;
-	uint32_t header; /* type; 0: an ordinary function, 1: a bridge */
-	uint32_t secondary; /* bus behind a bridge */
-	uint32_t line, pin; /* as firmware left them; pin 0: none */
+	uint32_t header;		     /* type; 0: an ordinary function, 1: a bridge */
+	uint32_t secondary;		     /* bus behind a bridge */
+	uint32_t line, pin;		     /* as firmware left them; pin 0: none */
 	uint32_t saved[PCI_HEADER_SIZE / 4]; /* the header as firmware left it */
 	struct pci_bar bar[PCI_BARS];
 	uint32_t pm, pcie, af; /* offsets of capabilities; 0: none */
@@ -140,8 +140,7 @@ PCI_MUST bool pci_present(const struct pci_access *a, uint32_t source);
  * Read a function. Sizing writes to its BARs, with decoding switched off meanwhile: nobody may be
  * using it. Errors: -ENODEV.
  */
-PCI_MUST int pci_function_read(const struct pci_access *a, uint32_t source,
-			       struct pci_function *f);
+PCI_MUST int pci_function_read(const struct pci_access *a, uint32_t source, struct pci_function *f);
 
 /*
  * All functions of a segment behind bus `first`, bridges' buses included; fn is called once each,

@@ -196,7 +196,8 @@ static int segments_take(struct ring_server *s, const struct ring_submission *r,
 	for (uint32_t i = 0; i < r->segment_count; i++) {
 		segs[i] = s->segments[r->segment + i];
 		if ((segs[i].offset | segs[i].len) & 511 || segs[i].len == 0 ||
-		    segs[i].offset > s->g.pool_size || segs[i].len > s->g.pool_size - segs[i].offset)
+		    segs[i].offset > s->g.pool_size ||
+		    segs[i].len > s->g.pool_size - segs[i].offset)
 			return -EINVAL;
 		bytes += segs[i].len;
 	}

@@ -18,7 +18,7 @@
 
 #define RING_ENTRIES_MAX  1024u
 #define RING_SEGMENTS_MAX 8192u
-#define RING_USED __attribute__((warn_unused_result))
+#define RING_USED	  __attribute__((warn_unused_result))
 
 /* What both ends agreed on: private copies, never read from shared memory again. */
 struct ring_geometry {
@@ -55,10 +55,11 @@ RING_USED int ring_geometry_check(const struct ring_geometry *g, uint64_t ring_l
 /* Lay out a fresh ring in zeroed shared memory. 0 or -EINVAL. */
 RING_USED int ring_client_init(struct ring_client *c, void *memory, uint64_t len,
 			       const struct ring_geometry *g);
-/* The driver was replaced: empty both rings. Requests in flight are the caller's to submit again. */
+/* The driver was replaced: empty both rings. Requests in flight are the caller's to submit again.
+ */
 void ring_client_reset(struct ring_client *c);
-/* Put one request with its segments in. 0, -EAGAIN (full: take completions first), -EINVAL, -EPROTO.
- * Segments are in use until the driver has taken the submission. */
+/* Put one request with its segments in. 0, -EAGAIN (full: take completions first), -EINVAL,
+ * -EPROTO. Segments are in use until the driver has taken the submission. */
 RING_USED int ring_client_submit(struct ring_client *c, const struct ring_submission *s,
 				 const struct ring_segment *segs);
 /* After submitting: must the driver's bell be rung? */

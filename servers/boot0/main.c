@@ -36,7 +36,7 @@ static const char *const root_names[ROOTS] = {"silo", "log", "clock", "device", 
 struct boot0 {
 	const struct bootstrap *block;
 	handle_t log, silo, queue;
-	handle_t roots[ROOTS]; /* what the next init gets: ours, then those taken back */
+	handle_t roots[ROOTS];	    /* what the next init gets: ours, then those taken back */
 	struct kept kept[KEPT_MAX]; /* what a dead init had made and kept: its successor's */
 	unsigned kept_count;
 	struct spawn_shim shim;

@@ -30,7 +30,7 @@ volatile void *phys_map(struct devd *d, uint64_t base, uint64_t len, uint32_t pr
 	args.vmo = (handle_t)r;
 	r = sys_aspace_map(d->aspace, &args);
 	sys_handle_close(args.vmo); /* the mapping stays */
-	return r < 0 ? NULL : (volatile uint8_t *)r + inside;
+	return r < 0 ? NULL : (volatile uint8_t *)((uint64_t)r + inside);
 }
 
 void phys_unmap(struct devd *d, volatile void *at, uint64_t len)

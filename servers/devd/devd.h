@@ -32,10 +32,6 @@
 #define DEVD_DMA_MAX   (4ull << 30) /* bytes a lease may map; silos have limits of their own */
 #define DEVD_MSI_MAX   64u
 
-/* The kind of handle that a lease is (Tgethandle). arg: the silo that it is for, 0: the asker's;
- * value: the requester id. */
-#define DEVD_HANDLE_DEVICE 4u
-
 enum unit_state {
 	UNIT_FREE,
 	UNIT_LEASED,
@@ -50,10 +46,10 @@ struct unit {
 	char name[PCI_NAME];
 	struct devd *devd;
 	enum unit_state state;
-	struct device_args args; /* what a lease gets */
-	handle_t device, lease;	 /* all rights; kept for a successor */
-	uint32_t silo;		 /* whose lease it is */
-	uint32_t line_flags;	 /* IRQ_* */
+	struct device_args args;      /* what a lease gets */
+	handle_t device, lease;	      /* all rights; kept for a successor */
+	uint32_t silo;		      /* whose lease it is */
+	uint32_t line_flags;	      /* IRQ_* */
 	const struct pci_function *f; /* NULL: a platform device */
 	const char *kind;	      /* "pci", "platform" */
 	/* reset.c */
@@ -63,9 +59,9 @@ struct unit {
 	struct serve_watch timer;
 	struct waiters resetters; /* requests that wait for its end */
 	bool failed_before;
-	volatile uint8_t *regs;	     /* what a reset looks at */
-	volatile uint8_t *msix;	     /* table, once it was needed */
-	uint64_t leases, resets;     /* counted */
+	volatile uint8_t *regs;	 /* what a reset looks at */
+	volatile uint8_t *msix;	 /* table, once it was needed */
+	uint64_t leases, resets; /* counted */
 };
 
 #define DEVD_STATE_MAGIC   0x44564544u /* "DEVD" */
@@ -160,7 +156,8 @@ void platform_units(struct devd *d);
 /* Keep a handle for a successor; *handle becomes the kept one. */
 DEVD_MUST int handle_keep(struct devd *d, handle_t *handle);
 
-/* ---- lease.c ----------------------------------------------------------------------------------- */
+/* ---- lease.c -----------------------------------------------------------------------------------
+ */
 /* The only writer of unit->state. */
 void unit_set(struct unit *u, enum unit_state state);
 /* May this asker lease for a silo? May he reset and configure? 0 or -EPERM. */
@@ -175,8 +172,7 @@ DEVD_MUST int lease_reset(struct unit *u);
 /* The hardware is quiet (err 0), or will not be. */
 void lease_reset_done(struct unit *u, int err);
 /* The silo's lease that covers registers or ports, or NULL. */
-struct unit *lease_covering(struct devd *d, uint32_t silo, bool ports, uint64_t base,
-			    uint64_t len);
+struct unit *lease_covering(struct devd *d, uint32_t silo, bool ports, uint64_t base, uint64_t len);
 /* op gethandle of /pci/BDF/ctl and /platform/NAME */
 int lease_gethandle(struct p9_call *call, enum p9_handle_kind kind, uint64_t arg, uint64_t *value,
 		    uint32_t *handle);
@@ -184,7 +180,8 @@ int lease_gethandle(struct p9_call *call, enum p9_handle_kind kind, uint64_t arg
 int lease_command_reset(struct p9_call *call, int argc, char **argv);
 int lease_command_flush(struct p9_call *call);
 
-/* ---- reset.c ------------------------------------------------------------------------------------- */
+/* ---- reset.c
+ * ------------------------------------------------------------------------------------- */
 /* Silence a function: bus mastering off, no interrupts. */
 void function_quiet(struct unit *u);
 /* Begin; lease_reset_done follows, in this call or later. */
@@ -193,12 +190,14 @@ void function_reset(struct unit *u);
 void function_enable(struct unit *u, bool master);
 const char *reset_name(const struct unit *u);
 
-/* ---- msix.c --------------------------------------------------------------------------------------- */
+/* ---- msix.c
+ * --------------------------------------------------------------------------------------- */
 /* serve->call: PCI_CALL_MSIX. */
 int64_t devd_call(struct serve *s, struct serve_call *c);
 void messages_off(struct unit *u);
 
-/* ---- the trees --------------------------------------------------------------------------------------- */
+/* ---- the trees
+ * --------------------------------------------------------------------------------------- */
 extern const struct p9_file devd_tree;
 extern const struct p9_file pci_dir[], mem_dir[], irq_dir[], dma_dir[], platform_dir[];
 extern const struct p9_objects pci_objects, platform_objects, irq_objects, dma_objects;

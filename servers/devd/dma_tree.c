@@ -54,7 +54,8 @@ void dma_files_end(struct unit *u)
 			dma_end(&u->devd->dma[i]);
 }
 
-/* ---- alloc ---------------------------------------------------------------------------------------- */
+/* ---- alloc
+ * ---------------------------------------------------------------------------------------- */
 
 static struct unit *lease_named(struct devd *d, uint32_t silo, const char *name)
 {
@@ -159,7 +160,8 @@ static int alloc_text(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- ctl ------------------------------------------------------------------------------------------- */
+/* ---- ctl
+ * ------------------------------------------------------------------------------------------- */
 
 static int ctl_free(struct p9_call *call, int argc, char **argv)
 {
@@ -187,7 +189,8 @@ static const struct p9_command ctl_commands[] = {
 	{.word = NULL},
 };
 
-/* ---- ID ---------------------------------------------------------------------------------------------- */
+/* ---- ID
+ * ---------------------------------------------------------------------------------------------- */
 
 static int objects_next(void *ctx, uint32_t after, uint32_t *obj, char *name)
 {
@@ -195,8 +198,7 @@ static int objects_next(void *ctx, uint32_t after, uint32_t *obj, char *name)
 	uint32_t best = UINT32_MAX;
 
 	for (unsigned i = 0; i < DEVD_DMAS; i++)
-		if (d->dma[i].unit && id_of(d, &d->dma[i]) > after &&
-		    id_of(d, &d->dma[i]) < best)
+		if (d->dma[i].unit && id_of(d, &d->dma[i]) > after && id_of(d, &d->dma[i]) < best)
 			best = id_of(d, &d->dma[i]);
 	if (best == UINT32_MAX)
 		return -ENOENT;

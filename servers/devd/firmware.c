@@ -14,12 +14,12 @@
 #include "sys/log.h"
 #include "sys/sys.h"
 
-#define SLP_TYP_SHIFT 10
-#define SLP_EN	      (1u << 13)
-#define KEYBOARD_PORT 0x64u
+#define SLP_TYP_SHIFT  10
+#define SLP_EN	       (1u << 13)
+#define KEYBOARD_PORT  0x64u
 #define KEYBOARD_RESET 0xfeu
-#define RESET_PORT    0xcf9u /* where chipsets have it */
-#define RESET_FULL    0x0eu
+#define RESET_PORT     0xcf9u /* where chipsets have it */
+#define RESET_FULL     0x0eu
 
 static const void *table_map(void *ctx, uint64_t phys, size_t len)
 {
@@ -169,7 +169,5 @@ static const struct p9_command power_commands[] = {
 	{.word = NULL},
 };
 
-const struct p9_file power_file = {.name = "power",
-				   .mode = P9_S_IFREG | 0644,
-				   .text = power_text,
-				   .commands = power_commands};
+const struct p9_file power_file = {
+	.name = "power", .mode = P9_S_IFREG | 0644, .text = power_text, .commands = power_commands};

@@ -115,7 +115,7 @@ int lease_gethandle(struct p9_call *call, enum p9_handle_kind kind, uint64_t arg
 	uint64_t silo = arg ? arg : from->silo;
 	int err;
 
-	if ((uint32_t)kind != DEVD_HANDLE_DEVICE)
+	if (kind != P9_HANDLE_DEVICE)
 		return -EOPNOTSUPP;
 	if (silo > UINT32_MAX)
 		return -EINVAL;

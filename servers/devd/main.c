@@ -31,10 +31,8 @@ const struct p9_file devd_tree = {.name = "/", .mode = P9_S_IFDIR | 0555, .child
 static struct p9_file folder(const char *name, const struct p9_file *children,
 			     const struct p9_objects *objects)
 {
-	return (struct p9_file){.name = name,
-				.mode = P9_S_IFDIR | 0555,
-				.children = children,
-				.objects = objects};
+	return (struct p9_file){
+		.name = name, .mode = P9_S_IFDIR | 0555, .children = children, .objects = objects};
 }
 
 static void tree_fill(void)

@@ -83,7 +83,8 @@ static int mem_write(struct p9_call *call, uint64_t offset, uint32_t count)
 	return err;
 }
 
-/* ---- ports -------------------------------------------------------------------------------------- */
+/* ---- ports --------------------------------------------------------------------------------------
+ */
 
 /* The device handle to use, or 0: not leased. */
 static handle_t port_device(struct p9_call *call, uint64_t port, uint32_t width)

@@ -34,7 +34,8 @@ static const struct unit *unit(struct p9_call *call)
 	return unit_of(call->ctx, call->obj);
 }
 
-/* ---- /dev/pci/ctl and bus ---------------------------------------------------------------------- */
+/* ---- /dev/pci/ctl and bus ----------------------------------------------------------------------
+ */
 
 static int ctl_text(struct p9_call *call, struct p9_text *out)
 {
@@ -78,7 +79,8 @@ static int bus_text(struct p9_call *call, struct p9_text *out)
 
 		if (!f)
 			continue;
-		p9_text_printf(out, "%s vendor=%04x device=%04x class=%04x prog=%02x irq=%u silo=%u\n",
+		p9_text_printf(out,
+			       "%s vendor=%04x device=%04x class=%04x prog=%02x irq=%u silo=%u\n",
 			       d->unit[i].name, f->vendor, f->device, f->class_code >> 8,
 			       f->class_code & 0xff, f->line, d->unit[i].silo);
 		for (unsigned n = 0; n < PCI_BARS; n++) {
@@ -92,7 +94,8 @@ static int bus_text(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- BDF ---------------------------------------------------------------------------------------- */
+/* ---- BDF ----------------------------------------------------------------------------------------
+ */
 
 static int config_read(struct p9_call *call, uint64_t offset, uint32_t count)
 {
@@ -132,8 +135,7 @@ static int config_write(struct p9_call *call, uint64_t offset, uint32_t count)
 
 	if (err || d->state->locked)
 		return -EPERM;
-	if ((count != 1 && count != 2 && count != 4) || offset % count ||
-	    offset >= config_size(d))
+	if ((count != 1 && count != 2 && count != 4) || offset % count || offset >= config_size(d))
 		return -EINVAL;
 	if (config_kept(f, offset) || config_kept(f, offset + count - 1))
 		return -EPERM;
@@ -226,7 +228,10 @@ static const struct p9_command function_commands[] = {
 	{.word = NULL},
 };
 
-#define BAR_FILE(n) {.name = "bar" #n, .mode = P9_S_IFREG | 0444, .text = bar_file_text}
+#define BAR_FILE(n)                                                                                \
+	{                                                                                          \
+		.name = "bar" #n, .mode = P9_S_IFREG | 0444, .text = bar_file_text                 \
+	}
 
 static const struct p9_file function_files[] = {
 	{.name = "config",

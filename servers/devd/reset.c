@@ -160,7 +160,8 @@ const char *reset_name(const struct unit *u)
 	return "none";
 }
 
-/* ---- going through them ------------------------------------------------------------------------- */
+/* ---- going through them -------------------------------------------------------------------------
+ */
 
 static void regs_drop(struct unit *u)
 {
@@ -234,7 +235,8 @@ void function_reset(struct unit *u)
 	reset_go(u);
 }
 
-/* ---- the command register ------------------------------------------------------------------------- */
+/* ---- the command register
+ * ------------------------------------------------------------------------- */
 
 void function_quiet(struct unit *u)
 {

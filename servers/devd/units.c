@@ -121,9 +121,8 @@ static void range_add(struct phys_range *ranges, uint64_t base, uint64_t end)
 static void bar_cut(struct device_args *args, const struct pci_function *f, uint32_t n,
 		    uint64_t base, uint64_t end)
 {
-	struct phys_range hole[2] = {
-		{f->msix_table, (uint64_t)f->msix_entries * PCI_MSIX_ENTRY},
-		{f->msix_pba, (f->msix_entries + 63) / 64 * 8}};
+	struct phys_range hole[2] = {{f->msix_table, (uint64_t)f->msix_entries * PCI_MSIX_ENTRY},
+				     {f->msix_pba, (f->msix_entries + 63) / 64 * 8}};
 	uint32_t bar[2] = {f->msix_table_bar, f->msix_pba_bar};
 	unsigned first = hole[0].base <= hole[1].base || bar[1] != n ? 0 : 1;
 
@@ -252,7 +251,8 @@ static void functions_units(struct devd *d)
 	}
 }
 
-/* ---- device objects ----------------------------------------------------------------------------- */
+/* ---- device objects -----------------------------------------------------------------------------
+ */
 
 /* Bridges stay with devd. */
 static bool leasable(const struct unit *u)

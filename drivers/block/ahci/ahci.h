@@ -2,8 +2,8 @@
 /*
  * ahci.h: an AHCI controller and its ports. Private to drivers/block/ahci.
  *
- * hba.c resets the controller; port.c starts and stops a port; identify.c asks what is behind it;
- * command.c gives and takes commands; main.c is the program.
+ * hba.c resets the controller; port.c starts and stops a port; identify.c reads what a disk says of
+ * itself; command.c gives and takes commands; main.c is the program.
  *
  * A request's slot in its disk is its command slot and its tag. Each slot has a page for its
  * command table; list, received FISes and the answer of IDENTIFY have a page each. Invariant: a bit
@@ -60,9 +60,11 @@ BLOCK_MUST int port_start(struct ahci_port *p);
 /* Stop it, reset the link, start again: the device has no command afterwards. */
 BLOCK_MUST int port_restart(struct ahci_port *p);
 
-/* identify.c: fill in the disk's limits, features, model. */
+/* Ask the disk, and fill in its limits, features, model. */
 BLOCK_MUST int port_identify(struct ahci_port *p);
-/* Pure: the same from the 256 words. */
+
+/* identify.c, pure: the same from the 256 words. Errors: -EOPNOTSUPP a disk without 48-bit places or
+ * with other sectors than 512 bytes; -EIO no size. */
 BLOCK_MUST int identify_read(const uint16_t *id, struct block_disk *disk, bool *ncq,
 			     uint32_t *depth);
 

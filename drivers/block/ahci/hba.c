@@ -24,7 +24,7 @@ int ahci_wait(const volatile uint32_t *reg, uint32_t mask, uint32_t value, uint6
 static int regs_map(struct ahci *a)
 {
 	volatile void *at;
-	uint64_t base, size;
+	uint64_t base, size = 0;
 	int err = pci_driver_value(&a->pci, "bar5", "addr=", &base);
 
 	if (!err)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* identify.c: what a disk says of itself. Pure but for port_identify. Spec: ATA8-ACS, 7.16. */
+/* identify.c: what a disk says of itself. Pure. Spec: ATA8-ACS, 7.16. */
 #include <errno.h>
-#include <string.h>
 #include "drivers/block/ahci/ahci.h"
 
 /* Text in words with their bytes swapped; what is not printable becomes '?'. */
@@ -41,23 +40,5 @@ int identify_read(const uint16_t *id, struct block_disk *disk, bool *ncq, uint32
 	text_read(id + ID_SERIAL, 10, disk->serial, sizeof(disk->serial));
 	*ncq = id[ID_SATA] != 0xffff && id[ID_SATA] & ID_SATA_NCQ;
 	*depth = (id[ID_QUEUE] & 31u) + 1;
-	return 0;
-}
-
-int port_identify(struct ahci_port *p)
-{
-	uint16_t id[ID_WORDS];
-	uint32_t depth;
-	bool ncq;
-	int err = command_identify(p);
-
-	if (err)
-		return err;
-	memcpy(id, p->memory + PAGE_IDENTIFY * PAGE_SIZE, sizeof(id));
-	err = identify_read(id, p->disk, &ncq, &depth);
-	if (err)
-		return err;
-	p->ncq = ncq && p->hba->cap & CAP_NCQ && !command_probe(p);
-	p->disk->depth = p->ncq && depth < p->slots ? depth : p->slots;
 	return 0;
 }

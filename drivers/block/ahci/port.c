@@ -2,6 +2,7 @@
 /* port.c: the link and the command engine of a port. Spec: AHCI 1.3.1, 10.1.2, 10.3, 10.4.2. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "drivers/block/ahci/ahci.h"
 #include "sys/boot.h"
 #include "sys/info.h"
@@ -122,4 +123,22 @@ int port_restart(struct ahci_port *p)
 		err = engine_start(p);
 	p->issued = p->fresh = p->queued = 0;
 	return err;
+}
+
+int port_identify(struct ahci_port *p)
+{
+	uint16_t id[ID_WORDS];
+	uint32_t depth;
+	bool ncq;
+	int err = command_identify(p);
+
+	if (err)
+		return err;
+	memcpy(id, p->memory + PAGE_IDENTIFY * PAGE_SIZE, sizeof(id));
+	err = identify_read(id, p->disk, &ncq, &depth);
+	if (err)
+		return err;
+	p->ncq = ncq && p->hba->cap & CAP_NCQ && !command_probe(p);
+	p->disk->depth = p->ncq && depth < p->slots ? depth : p->slots;
+	return 0;
 }

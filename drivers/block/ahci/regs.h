@@ -51,12 +51,12 @@
 #define CMD_ACTIVE   (1u << 28)
 #define CMD_ICC_MASK (15u << 28)
 
-#define IS_D2H	   (1u << 0)
-#define IS_PIO	   (1u << 1)
-#define IS_DMA	   (1u << 2)
-#define IS_BITS	   (1u << 3) /* set device bits: queued commands ended */
-#define IS_CONNECT (1u << 6)
-#define IS_PHY	   (1u << 22)
+#define IS_D2H	     (1u << 0)
+#define IS_PIO	     (1u << 1)
+#define IS_DMA	     (1u << 2)
+#define IS_BITS	     (1u << 3) /* set device bits: queued commands ended */
+#define IS_CONNECT   (1u << 6)
+#define IS_PHY	     (1u << 22)
 #define IS_INTERFACE (1u << 27)
 #define IS_BUS_DATA  (1u << 28)
 #define IS_BUS	     (1u << 29)
@@ -70,15 +70,15 @@
 #define TFD_REQUEST 0x08u
 #define TFD_BUSY    0x80u
 
-#define SSTS_DETECT 15u
-#define SSTS_THERE  3u /* a device, and the link to it */
-#define SCTL_DETECT 15u
-#define SCTL_RESET  1u
+#define SSTS_DETECT	     15u
+#define SSTS_THERE	     3u /* a device, and the link to it */
+#define SCTL_DETECT	     15u
+#define SCTL_RESET	     1u
 #define SCTL_NO_POWER_STATES (3u << 8)
-#define SIG_DISK    0x00000101u
-#define SIG_PACKET  0xeb140101u
+#define SIG_DISK	     0x00000101u
+#define SIG_PACKET	     0xeb140101u
 
-struct ahci_header { /* of a command, in the list */
+struct ahci_header {	/* of a command, in the list */
 	uint16_t flags; /* 0-4: FIS length in words of 32 bits; 6: write */
 	uint16_t ranges;
 	uint32_t transferred;
@@ -112,29 +112,29 @@ struct ahci_table {
 	struct ahci_range range[];
 };
 
-#define ATA_READ       0x25u /* READ DMA EXT */
-#define ATA_WRITE      0x35u /* WRITE DMA EXT */
-#define ATA_WRITE_FUA  0x3du
-#define ATA_READ_NCQ   0x60u /* READ FPDMA QUEUED */
-#define ATA_WRITE_NCQ  0x61u
-#define ATA_FLUSH      0xeau /* FLUSH CACHE EXT */
-#define ATA_IDENTIFY   0xecu
-#define ATA_LBA	       0x40u /* device */
-#define ATA_FUA	       0x80u /* device, of queued writes */
+#define ATA_READ      0x25u /* READ DMA EXT */
+#define ATA_WRITE     0x35u /* WRITE DMA EXT */
+#define ATA_WRITE_FUA 0x3du
+#define ATA_READ_NCQ  0x60u /* READ FPDMA QUEUED */
+#define ATA_WRITE_NCQ 0x61u
+#define ATA_FLUSH     0xeau /* FLUSH CACHE EXT */
+#define ATA_IDENTIFY  0xecu
+#define ATA_LBA	      0x40u /* device */
+#define ATA_FUA	      0x80u /* device, of queued writes */
 
 /* Words of what IDENTIFY answers. */
-#define ID_SERIAL     10u
-#define ID_MODEL      27u
-#define ID_QUEUE      75u
-#define ID_SATA	      76u
-#define ID_SATA_NCQ   (1u << 8)
-#define ID_SETS2      83u
+#define ID_SERIAL      10u
+#define ID_MODEL       27u
+#define ID_QUEUE       75u
+#define ID_SATA	       76u
+#define ID_SATA_NCQ    (1u << 8)
+#define ID_SETS2       83u
 #define ID_SETS2_LBA48 (1u << 10)
 #define ID_SETS2_FLUSH (1u << 13)
-#define ID_SETS3      84u
-#define ID_SETS3_FUA  (1u << 6)
-#define ID_SECTORS    100u
-#define ID_SIZE	      106u
-#define ID_SIZE_VALID (1u << 14)
-#define ID_SIZE_LONG  (1u << 12)
-#define ID_WORDS      256u
+#define ID_SETS3       84u
+#define ID_SETS3_FUA   (1u << 6)
+#define ID_SECTORS     100u
+#define ID_SIZE	       106u
+#define ID_SIZE_VALID  (1u << 14)
+#define ID_SIZE_LONG   (1u << 12)
+#define ID_WORDS       256u

@@ -10,8 +10,8 @@
 #include "sys/info.h"
 #include "sys/log.h"
 
-#define RESET_NS   NS_PER_S
-#define POLL_NS	   NS_PER_MS
+#define RESET_NS     NS_PER_S
+#define POLL_NS	     NS_PER_MS
 #define CONFIG_TRIES 100u
 
 static uint32_t get8(const volatile uint8_t *at, uint32_t offset)
@@ -50,10 +50,11 @@ static void put64(volatile uint8_t *at, uint32_t offset, uint64_t value)
 	put32(at, offset + 4, (uint32_t)(value >> 32));
 }
 
-/* ---- registers --------------------------------------------------------------------------------- */
+/* ---- registers ---------------------------------------------------------------------------------
+ */
 
-static int structure_map(struct virtio *v, const char *line, uint64_t least,
-			 volatile uint8_t **at, uint64_t *base, uint64_t *len)
+static int structure_map(struct virtio *v, const char *line, uint64_t least, volatile uint8_t **at,
+			 uint64_t *base, uint64_t *len)
 {
 	volatile void *mapped;
 	int err = pci_driver_value(&v->pci, line, "addr=", base);
@@ -89,7 +90,8 @@ int virtio_find(struct virtio *v)
 	return 0;
 }
 
-/* ---- reset and features ---------------------------------------------------------------------------- */
+/* ---- reset and features
+ * ---------------------------------------------------------------------------- */
 
 int virtio_stop(struct virtio *v)
 {
@@ -143,7 +145,8 @@ static int features_choose(struct virtio *v)
 	return get8(v->common, COMMON_STATUS) & STATUS_FEATURES_OK ? 0 : -ENODEV;
 }
 
-/* ---- what the disk is -------------------------------------------------------------------------------- */
+/* ---- what the disk is
+ * -------------------------------------------------------------------------------- */
 
 /* Read until it did not change meanwhile. */
 static int config_read(struct virtio *v, uint64_t *sectors, uint32_t *size_max, uint32_t *seg_max)
@@ -181,7 +184,8 @@ static int disk_describe(struct virtio *v)
 	return 0;
 }
 
-/* ---- start ---------------------------------------------------------------------------------------------- */
+/* ---- start
+ * ---------------------------------------------------------------------------------------------- */
 
 /* The queue has its memory since the first start. */
 static int queue_enable(struct virtio *v)

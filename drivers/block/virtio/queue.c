@@ -33,7 +33,8 @@ _Static_assert(PAGE_SIZE % TABLE_BYTES == 0, "tables do not cross pages");
 #define RING_INDEX   1u
 #define RING_ENTRIES 2u
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory -----------------------------------------------------------------------------------
+ */
 
 static int memory_make(struct virtio *v, uint64_t pages)
 {
@@ -92,7 +93,8 @@ void queue_clear(struct virtio *v)
 	v->avail_index = v->used_index = v->kicked = 0;
 }
 
-/* ---- giving ------------------------------------------------------------------------------------------ */
+/* ---- giving
+ * ------------------------------------------------------------------------------------------ */
 
 static struct vring_desc *table_of(struct virtio *v, uint32_t slot)
 {
@@ -153,12 +155,12 @@ void queue_kick(struct virtio *v)
 	v->kicked = to;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	/* 2.7.10: tell it when it asked to hear of one of those that are new. */
-	if (v->event_idx ? (uint16_t)(to - *event - 1) < (uint16_t)(to - from)
-			 : !(*v->used & 1))
+	if (v->event_idx ? (uint16_t)(to - *event - 1) < (uint16_t)(to - from) : !(*v->used & 1))
 		*v->notify = 0;
 }
 
-/* ---- taking ---------------------------------------------------------------------------------------------- */
+/* ---- taking
+ * ---------------------------------------------------------------------------------------------- */
 
 static int status_errno(uint8_t status)
 {

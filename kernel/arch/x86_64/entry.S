@@ -111,6 +111,8 @@ contended:
 	mov %gs:CPU_STACK_TOP, %rsp
 	mov %ebp, %edi
 	call lock_kernel_slow
+	cmpb $0, T_DYING(%rbx)			/* it may have been ended meanwhile */
+	jne leave_slowly
 	mov R_RAX(%rbx), %rax
 	jmp dispatch
 

@@ -96,16 +96,15 @@ SAME(P_SLOTS, struct process, table.slots);
 SAME(P_IDENTITY, struct process, identity);
 SAME(SLOT_CAP, struct handle_slot, cap);
 SAME(SLOT_GEN, struct handle_slot, gen);
-_Static_assert(sizeof(struct handle_slot) == 16 && SLOTS_PER_CHUNK == 256 &&
-		       HANDLE_SLOT_BITS == 14,
+_Static_assert(sizeof(struct handle_slot) == 16 && SLOTS_PER_CHUNK == 256 && HANDLE_SLOT_BITS == 14,
 	       "LOOKUP");
 SAME(CAP_OBJECT, struct cap, object);
 SAME(CAP_RIGHTS, struct cap, rights);
 SAME(OBJECT_TYPE, struct object, type);
 _Static_assert(offsetof(struct sender, object) == 0 && offsetof(struct queue, object) == 0,
 	       "objects come first");
-_Static_assert(TYPE_SENDER == OBJ_SENDER && TYPE_QUEUE == OBJ_QUEUE &&
-		       MAY_WRITE == RIGHT_WRITE && MAY_WAIT == RIGHT_WAIT,
+_Static_assert(TYPE_SENDER == OBJ_SENDER && TYPE_QUEUE == OBJ_QUEUE && MAY_WRITE == RIGHT_WRITE &&
+		       MAY_WAIT == RIGHT_WAIT,
 	       "types and rights");
 SAME(S_CHANNEL, struct sender, channel);
 SAME(S_BADGE, struct sender, badge);

@@ -19,8 +19,8 @@ struct regs {
 
 struct arch_thread {
 	uint64_t fs, gs;
-	void *fpu;	/* XSAVE area, one frame */
-	uint64_t xcr0;	/* of its silo */
+	void *fpu;	 /* XSAVE area, one frame */
+	uint64_t xcr0;	 /* of its silo */
 	uint64_t upcall; /* copy of the process's, for the CPU's frame */
 };
 
@@ -58,20 +58,20 @@ static inline void arch_relax(void)
 void arch_release(void);
 
 /* Message words and results, by position. */
-#define REGS_WORD0(r) ((r)->rdx)
-#define REGS_WORD1(r) ((r)->r10)
-#define REGS_WORD2(r) ((r)->r8)
-#define REGS_WORD3(r) ((r)->r9)
-#define REGS_WORD4(r) ((r)->r12)
-#define REGS_WORD5(r) ((r)->r13)
-#define REGS_ARG0(r)  ((r)->rdi)
-#define REGS_ARG1(r)  ((r)->rsi)
+#define REGS_WORD0(r)	 ((r)->rdx)
+#define REGS_WORD1(r)	 ((r)->r10)
+#define REGS_WORD2(r)	 ((r)->r8)
+#define REGS_WORD3(r)	 ((r)->r9)
+#define REGS_WORD4(r)	 ((r)->r12)
+#define REGS_WORD5(r)	 ((r)->r13)
+#define REGS_ARG0(r)	 ((r)->rdi)
+#define REGS_ARG1(r)	 ((r)->rsi)
 #define REGS_DEADLINE(r) ((r)->r14)
-#define REGS_REPLY(r) ((r)->r15)
-#define REGS_NUMBER(r) ((r)->rax)
-#define REGS_RESULT(r) ((r)->rax)
-#define REGS_IP(r) ((r)->rip)
-#define REGS_SP(r) ((r)->rsp)
+#define REGS_REPLY(r)	 ((r)->r15)
+#define REGS_NUMBER(r)	 ((r)->rax)
+#define REGS_RESULT(r)	 ((r)->rax)
+#define REGS_IP(r)	 ((r)->rip)
+#define REGS_SP(r)	 ((r)->rsp)
 
 /* A received message: what, tag, badge. Words are set apart. */
 static inline void regs_message(struct regs *r, uint64_t tag, uint64_t badge)

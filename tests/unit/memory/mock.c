@@ -197,6 +197,11 @@ uint64_t arch_copy_out(uint64_t dst, const void *src, uint64_t len, uint64_t *fa
 
 /* ---- objects, handles, the derivation tree ------------------------------------- */
 
+struct account *thread_account(const struct thread *cur)
+{
+	return cur->process->silo->account;
+}
+
 void object_init(struct object *o, enum object_type type, struct account *account)
 {
 	static uint64_t id;
