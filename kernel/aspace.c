@@ -12,7 +12,6 @@
  * range that can be mapped.
  */
 #include "aspace_private.h"
-#include "cpu.h"
 
 static struct list dying = {&dying, &dying};
 
@@ -412,7 +411,7 @@ void aspace_destroy(struct object *o)
 
 	if (!aspace_free_slice(as, &s)) {
 		list_add_tail(&dying, &as->dying);
-		this_cpu()->resched = true; /* kernel_leave goes on with it */
+		sched_cleanup(); /* kernel_leave goes on with it */
 	}
 }
 

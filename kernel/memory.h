@@ -43,3 +43,6 @@ uint64_t frame_table_bytes(void);
 void *kmem_alloc(struct account *a, size_t size);
 void kmem_free(void *p, size_t size);
 uint64_t kmem_bytes(void);
+
+/* There is something for memory_cleanup_slice to do (sched.c). */
+void sched_cleanup(void);

@@ -213,6 +213,12 @@ void sched_soon(struct cpu *c)
 		c->slice_end = soon;
 }
 
+/* Leave through kernel_leave, which cleans up a slice. */
+void sched_cleanup(void)
+{
+	this_cpu()->resched = true;
+}
+
 void sched_tick(struct cpu *c, uint64_t now)
 {
 	if (c->timer_armed <= now)

@@ -15,7 +15,6 @@
  * all page tables and TLBs (vmo_unmap_pages).
  */
 #include "vmo_private.h"
-#include "cpu.h"
 #include "arch.h"
 
 static struct list dying = {&dying, &dying};
@@ -229,7 +228,7 @@ void vmo_destroy(struct object *o)
 		pager_destroy(v);
 	if (!vmo_free_slice(v, &s)) {
 		list_add_tail(&dying, &v->dying);
-		this_cpu()->resched = true; /* kernel_leave goes on with it */
+		sched_cleanup(); /* kernel_leave goes on with it */
 	}
 }
 

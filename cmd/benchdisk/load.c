@@ -77,13 +77,13 @@ static int report_write(const char *report, const char *word, unsigned round, co
 	return err;
 }
 
-int load_run(const char *path, unsigned rounds, const char *report)
+int load_run(const char *path, unsigned rounds, bool mapped, const char *report)
 {
 	uint64_t first = 0, sum = 0;
 	int err = 0;
 
 	for (unsigned i = 0; i < rounds && !err; i++) {
-		err = i % 2 ? sum_mapped(path, &sum) : sum_read(path, &sum);
+		err = i % 2 && mapped ? sum_mapped(path, &sum) : sum_read(path, &sum);
 		first = i ? first : sum;
 		if (!err && sum != first)
 			err = -EBADMSG;

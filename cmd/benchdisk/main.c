@@ -200,7 +200,8 @@ static int count(const char *big)
 
 int main(int argc, char **argv)
 {
-	bool load = argc == 5 && !strcmp(argv[1], "-l");
+	bool mapped = argc == 5 && !strcmp(argv[1], "-l");
+	bool load = mapped || (argc == 5 && !strcmp(argv[1], "-r"));
 	bool counted = argc > 1 && !strcmp(argv[1], "-c");
 	const char *folder = argc > 1 + counted ? argv[1 + counted] : "/disk";
 	char big[256], second[256];
@@ -209,7 +210,7 @@ int main(int argc, char **argv)
 	snprintf(big, sizeof(big), "%s/big", folder);
 	snprintf(second, sizeof(second), "%s/big2", folder);
 	if (!err && load)
-		return load_run(argv[2], (unsigned)atoi(argv[3]), argv[4]) ? 1 : 0;
+		return load_run(argv[2], (unsigned)atoi(argv[3]), mapped, argv[4]) ? 1 : 0;
 	if (!err)
 		err = counted ? count(big) : measure(big, second);
 	return err ? fail(big, err) : 0;

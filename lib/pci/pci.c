@@ -13,12 +13,12 @@
 
 static uint32_t read1(const struct pci_access *a, uint32_t source, uint32_t offset)
 {
-	return a->read(a->ctx, source, offset, 1);
+	return a->read(a->ctx, source, offset, 1) & 0xff;
 }
 
 static uint32_t read2(const struct pci_access *a, uint32_t source, uint32_t offset)
 {
-	return a->read(a->ctx, source, offset, 2);
+	return a->read(a->ctx, source, offset, 2) & 0xffff;
 }
 
 static uint32_t read4(const struct pci_access *a, uint32_t source, uint32_t offset)

@@ -78,7 +78,7 @@
 #define PCI_VIRTIOS 8u
 
 /* How configuration space is reached. width: 1, 2 or 4, offset a multiple of it. What is not there
- * reads as all ones. */
+ * reads as all ones (bits above the width do not count). */
 struct pci_access {
 	uint32_t (*read)(void *ctx, uint32_t source, uint32_t offset, unsigned width);
 	void (*write)(void *ctx, uint32_t source, uint32_t offset, unsigned width, uint32_t value);

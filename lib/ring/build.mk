@@ -2,3 +2,7 @@
 LIBS += ring
 HOSTLIBS += ring
 ring-srcs := lib/ring/ring.c
+
+UNIT += block_ring
+block_ring-srcs := tests/unit/ring.c
+block_ring-libs := ring

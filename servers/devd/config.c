@@ -49,8 +49,8 @@ static volatile uint8_t *ecam_at(struct devd *d, uint32_t source, uint32_t offse
 	if (source >> 16 || bus < d->ecam[0].bus_first || bus > d->ecam[0].bus_last)
 		return NULL;
 	if (!d->bus[bus])
-		d->bus[bus] = phys_map(d, d->ecam[0].base + bus * BUS_BYTES, BUS_BYTES,
-				       PROT_R | PROT_W);
+		d->bus[bus] =
+			phys_map(d, d->ecam[0].base + bus * BUS_BYTES, BUS_BYTES, PROT_R | PROT_W);
 	return d->bus[bus] ? d->bus[bus] + ((source & 0xff) << 12) + offset : NULL;
 }
 

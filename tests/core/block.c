@@ -50,7 +50,8 @@ static struct child rootd, devd, driver;
 static handle_t registrar, driver_silo, devd_silo, devd_state, queue, lease;
 static char function[16];
 
-/* ---- starting programs ------------------------------------------------------------------------ */
+/* ---- starting programs ------------------------------------------------------------------------
+ */
 
 static struct spawn_image find(const char *path)
 {
@@ -112,9 +113,8 @@ static void child_run(struct child *c, const char *name, const char *argument, h
 static void channel_make(struct child *c)
 {
 	c->channel = TAKE(sys_channel_create());
-	c->connector = TAKE(sys_channel_sender(
-		c->channel, SERVE_BADGE_CONNECTOR, SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND,
-		REPLY_NONE));
+	c->connector = TAKE(sys_channel_sender(c->channel, SERVE_BADGE_CONNECTOR,
+					       SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND, REPLY_NONE));
 }
 
 static void mount(handle_t connector, const char *path)
@@ -134,14 +134,14 @@ static void devd_start(const struct kept *kept, unsigned count)
 
 	CHECK(count <= 34);
 	for (unsigned i = 0; i < count; i++)
-		handles[2 + i] = (struct spawn_handle){NULL, kept[i].handle, RIGHTS_SAME,
-						       HANDLE_KEPT, 0};
+		handles[2 + i] =
+			(struct spawn_handle){NULL, kept[i].handle, RIGHTS_SAME, HANDLE_KEPT, 0};
 	child_run(&devd, "devd", NULL, devd_silo, handles, 2 + count);
 }
 
 static void servers_start(void)
 {
-	static const char *const paths[] = {"/dev/pci", "/dev/mem", "/dev/irq",
+	static const char *const paths[] = {"/dev/pci", "/dev/mem",	 "/dev/irq",
 					    "/dev/dma", "/dev/platform", "/dev/power"};
 	channel_make(&rootd);
 	registrar = TAKE(sys_channel_sender(rootd.channel, SERVE_BADGE_REGISTRAR,
@@ -158,7 +158,8 @@ static void servers_start(void)
 	OK(ns_init_handle(ns_handle()));
 }
 
-/* ---- the lease and the driver ----------------------------------------------------------------------- */
+/* ---- the lease and the driver
+ * ----------------------------------------------------------------------- */
 
 static void function_find(void)
 {
@@ -234,7 +235,8 @@ static void driver_kill(void)
 	silo_again(driver_silo);
 }
 
-/* ---- the ring ------------------------------------------------------------------------------------------ */
+/* ---- the ring
+ * ------------------------------------------------------------------------------------------ */
 
 static struct ring_client client;
 static handle_t ring_vmo, pool_vmo, bell, driver_bell;
@@ -321,8 +323,8 @@ static bool completion(struct ring_completion *c)
 	return true;
 }
 
-static void submit(uint64_t cookie, uint8_t op, uint64_t sector, uint32_t sectors,
-		   uint64_t offset, uint8_t flags)
+static void submit(uint64_t cookie, uint8_t op, uint64_t sector, uint32_t sectors, uint64_t offset,
+		   uint8_t flags)
 {
 	struct ring_submission s = {.cookie = cookie,
 				    .sector = sector,
@@ -346,7 +348,8 @@ static int one(uint8_t op, uint64_t sector, uint32_t sectors, uint64_t offset, u
 	return c.status;
 }
 
-/* ---- what is tested ----------------------------------------------------------------------------------------- */
+/* ---- what is tested
+ * ----------------------------------------------------------------------------------------- */
 
 static uint64_t stamp(uint64_t sector, uint64_t word, uint64_t salt)
 {
@@ -400,9 +403,9 @@ static void wrong_requests(void)
 	OK(one(BLOCK_READ, 0, 1, 0, 0));
 }
 
-#define DEPTH	64u
-#define CHUNK	16u /* sectors */
-#define ROUNDS	16u
+#define DEPTH  64u
+#define CHUNK  16u /* sectors */
+#define ROUNDS 16u
 
 /* Many in flight, completed in any order. */
 static void many_in_flight(void)
@@ -585,8 +588,8 @@ static handle_t disk_connector(void)
 {
 	if (BADGE == SERVE_BADGE_CONNECTOR)
 		return TAKE(sys_handle_dup(driver.connector, RIGHTS_SAME));
-	return TAKE(sys_channel_sender(driver.channel, BADGE,
-				       SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND, REPLY_NONE));
+	return TAKE(sys_channel_sender(driver.channel, BADGE, SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND,
+				       REPLY_NONE));
 }
 
 static void child_end(struct child *c)

@@ -178,8 +178,8 @@ static void lying_segments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(limits_hold), cmocka_unit_test(merging),
-		cmocka_unit_test(places),      cmocka_unit_test(always_fits),
+		cmocka_unit_test(limits_hold),	  cmocka_unit_test(merging),
+		cmocka_unit_test(places),	  cmocka_unit_test(always_fits),
 		cmocka_unit_test(lying_segments),
 	};
 

@@ -167,7 +167,7 @@ static void lying(void **state)
 	assert_int_equal(f.msix, 0);
 	put(d, 0x5d, 1, 0x40); /* a list that loops */
 	assert_int_equal(pci_function_read(&access_fake, d->source, &f), 0);
-	bar(d, 1, 0xfebd4000, 0x1000);
+	bar(d, 1, 0xfebd8000, 0x1000);
 	d->fixed[1] = 0x5fff; /* a size that is none */
 	assert_int_equal(pci_function_read(&access_fake, d->source, &f), 0);
 	assert_int_equal(f.bar[1].kind, PCI_BAR_NONE);

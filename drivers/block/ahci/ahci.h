@@ -63,8 +63,8 @@ BLOCK_MUST int port_restart(struct ahci_port *p);
 /* Ask the disk, and fill in its limits, features, model. */
 BLOCK_MUST int port_identify(struct ahci_port *p);
 
-/* identify.c, pure: the same from the 256 words. Errors: -EOPNOTSUPP a disk without 48-bit places or
- * with other sectors than 512 bytes; -EIO no size. */
+/* identify.c, pure: the same from the 256 words. Errors: -EOPNOTSUPP a disk without 48-bit places
+ * or with other sectors than 512 bytes; -EIO no size. */
 BLOCK_MUST int identify_read(const uint16_t *id, struct block_disk *disk, bool *ncq,
 			     uint32_t *depth);
 

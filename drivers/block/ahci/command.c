@@ -13,13 +13,14 @@
 #include "sys/info.h"
 #include "sys/log.h"
 
-#define WAIT_NS	    (5 * NS_PER_S)
-#define FIS_WORDS   (sizeof(struct ahci_fis) / 4)
+#define WAIT_NS	  (5 * NS_PER_S)
+#define FIS_WORDS (sizeof(struct ahci_fis) / 4)
 
 _Static_assert(sizeof(struct ahci_table) + BLOCK_RANGES * sizeof(struct ahci_range) <= PAGE_SIZE,
 	       "a command table fits a page");
 
-/* ---- filling a slot ------------------------------------------------------------------------------- */
+/* ---- filling a slot
+ * ------------------------------------------------------------------------------- */
 
 static struct ahci_table *table_of(const struct ahci_port *p, uint32_t slot)
 {
@@ -128,7 +129,8 @@ void command_kick(struct ahci_port *p)
 		p->regs[PORT_CI] = fresh;
 }
 
-/* ---- taking ---------------------------------------------------------------------------------------- */
+/* ---- taking
+ * ---------------------------------------------------------------------------------------- */
 
 bool command_take(struct ahci_port *p)
 {

@@ -7,10 +7,10 @@
 #include "sys/boot.h"
 #include "sys/info.h"
 
-#define ENGINE_NS (500 * NS_PER_MS)
-#define LINK_NS	  (50 * NS_PER_MS) /* a device answers within 10 ms, an empty port never */
-#define RELINK_NS NS_PER_S
-#define READY_NS  (10 * NS_PER_S) /* a disk may have to spin up */
+#define ENGINE_NS   (500 * NS_PER_MS)
+#define LINK_NS	    (50 * NS_PER_MS) /* a device answers within 10 ms, an empty port never */
+#define RELINK_NS   NS_PER_S
+#define READY_NS    (10 * NS_PER_S) /* a disk may have to spin up */
 #define COMRESET_NS (2 * NS_PER_MS)
 
 static int memory_make(struct ahci_port *p)
