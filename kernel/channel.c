@@ -306,6 +306,28 @@ fail:
 	REGS_RESULT(r) = (uint64_t)(int64_t)err;
 }
 
+/* The server's loan ends when it holds no request in hand. It is parked, or about to charge. */
+static inline void loan_end(struct thread *server)
+{
+	server->payer = server->process->silo;
+	server->band = server->own_band;
+}
+
+/* The same for a server in any state: its client goes, and with it perhaps its silo. */
+static void loan_end_now(struct thread *server)
+{
+	bool queued = server->on_queue;
+
+	if (server->run == THREAD_RUNNING)
+		sched_charge(server->cpu);
+	sched_remove(server);
+	loan_end(server);
+	if (server->run == THREAD_RUNNING)
+		server->cpu->payer = server->payer;
+	if (queued)
+		sched_ready(server);
+}
+
 /* ---- answers ------------------------------------------------------------------------- */
 
 /* The client's wait is over: out of `unanswered`, no server. It is still parked. */
@@ -383,13 +405,6 @@ static void request_done(struct thread *cur, struct thread *client, struct cap *
 		call_settle(client);
 }
 
-/* The server's loan ends when it holds no request in hand. */
-static inline void loan_end(struct thread *server)
-{
-	server->payer = server->process->silo;
-	server->band = server->own_band;
-}
-
 void sys_ipc_reply(struct thread *cur)
 {
 	struct regs *r = &cur->regs;
@@ -403,11 +418,8 @@ void sys_ipc_reply(struct thread *cur)
 		request_done(cur, client, cap);
 		if (client)
 			thread_wake(client, K_DONE);
-		if (!cap) {
-			sched_charge(this_cpu());
-			loan_end(cur);
-			this_cpu()->payer = cur->payer;
-		}
+		if (!cap)
+			loan_end_now(cur);
 	}
 	REGS_RESULT(r) = (uint64_t)(int64_t)err;
 }
@@ -718,6 +730,7 @@ void call_leave(struct thread *t)
 	if (t->server) {
 		t->server->client = NULL;
 		t->server->client_gone = true;
+		loan_end_now(t->server);
 	}
 	call_settle(t);
 	if (!rep)
@@ -809,6 +822,7 @@ void channel_unhandled(struct object *o)
 		if (t->server) {
 			t->server->client = NULL;
 			t->server->client_gone = true;
+			loan_end_now(t->server);
 		}
 		if (t->reply)
 			t->reply->client = NULL;
@@ -1000,6 +1014,7 @@ int64_t sys_reply_save(struct thread *cur)
 		client->reply = rep;
 		client->server = NULL;
 		cur->client = NULL;
+		loan_end_now(cur);
 	}
 	object_put(&rep->object);
 	return err ? err : (int64_t)h;
@@ -1082,6 +1097,7 @@ int64_t sys_reply_violation(struct thread *cur, handle_t reply, uint32_t pledge)
 	if (!pledge || (pledge & ~PLEDGES_ALL))
 		return -EINVAL;
 	request_done(cur, client, cap);
+	loan_end_now(cur);
 	thread_wake(client, -EPERM);
 	if (!(client->process->pledges & pledge) && cur->process->silo->id < 1000) {
 		klog(LOG_IPC, LOG_WARN, "pid %lu %s: pledge violation %x", client->process->pid,

@@ -153,16 +153,17 @@ static void quota_use(struct silo *s, uint64_t cycles)
 void sched_charge(struct cpu *c)
 {
 	uint64_t now = arch_cycles(), cycles = now - c->since;
+	struct thread *t = c->cur ? c->cur : c->loaded; /* parked meanwhile: it still is loaded */
 	struct silo *s = c->payer;
 	struct sched_entity *e;
 	enum band b;
 
 	c->since = now;
-	if (!s || !c->cur)
+	if (!s)
 		return;
-	b = c->cur->band;
+	b = t->band;
 	e = &s->entity[b];
-	c->cur->cpu_ns += cycles;
+	t->cpu_ns += cycles;
 	s->cpu_cycles += cycles;
 	e->vtime += cycles * 1024 / (s->shares ? s->shares : 1024);
 	if (e->linked) {

@@ -2,12 +2,14 @@
 /*
  * codec.c: two loops over the message table: one that reads a frame, one that writes it.
  *
- * Nothing here knows a message by name; see messages.c. Invariant of both loops: p <= end, and
+ * Nothing here knows a message by name; see messages.c, and hot.h for the few that are sent all
+ * the time and go around the loops. Invariant of both loops: p <= end, and
  * every access is checked against end - p before it is made. Directory entries and stats, which
  * are not messages, are in entry.c.
  */
 #include <errno.h>
 #include <string.h>
+#include "9p/hot.h"
 #include "9p/messages.h"
 #include "9p/wire.h"
 
@@ -178,16 +180,32 @@ static INLINE int decode(void *m, bool request, enum p9_dialect dialect, const v
 	return decode_fields(layout, m, dialect, frame, len, outside);
 }
 
+int p9_table_decode_t(struct p9_tmsg *m, enum p9_dialect dialect, const void *frame, size_t len,
+		      uint32_t outside)
+{
+	return decode(m, true, dialect, frame, len, outside);
+}
+
+int p9_table_decode_r(struct p9_rmsg *m, enum p9_dialect dialect, const void *frame, size_t len,
+		      uint32_t outside)
+{
+	return decode(m, false, dialect, frame, len, outside);
+}
+
 int p9_decode_t(struct p9_tmsg *m, enum p9_dialect dialect, const void *frame, size_t len,
 		uint32_t outside)
 {
-	return decode(m, true, dialect, frame, len, outside);
+	if (p9_hot_decode_t(m, dialect, frame, len, outside))
+		return 0;
+	return p9_table_decode_t(m, dialect, frame, len, outside);
 }
 
 int p9_decode_r(struct p9_rmsg *m, enum p9_dialect dialect, const void *frame, size_t len,
 		uint32_t outside)
 {
-	return decode(m, false, dialect, frame, len, outside);
+	if (p9_hot_decode_r(m, dialect, frame, len, outside))
+		return 0;
+	return p9_table_decode_r(m, dialect, frame, len, outside);
 }
 
 /* ---- encoding ---------------------------------------------------------------------------- */
@@ -310,18 +328,32 @@ static INLINE int encode(const void *m, uint8_t type, uint16_t tag, bool request
 	return (int)(out.p - (uint8_t *)frame);
 }
 
-int p9_encode_t(const struct p9_tmsg *m, enum p9_dialect dialect, void *frame, size_t cap)
+int p9_table_encode_t(const struct p9_tmsg *m, enum p9_dialect dialect, void *frame, size_t cap)
 {
 	if (m->type == P9_TWALK && m->walk.count > P9_WALK_MAX)
 		return -EINVAL;
 	return encode(m, m->type, m->tag, true, dialect, frame, cap);
 }
 
-int p9_encode_r(const struct p9_rmsg *m, enum p9_dialect dialect, void *frame, size_t cap)
+int p9_table_encode_r(const struct p9_rmsg *m, enum p9_dialect dialect, void *frame, size_t cap)
 {
 	if (m->type == P9_RWALK && m->walk.count > P9_WALK_MAX)
 		return -EINVAL;
 	return encode(m, m->type, m->tag, false, dialect, frame, cap);
+}
+
+int p9_encode_t(const struct p9_tmsg *m, enum p9_dialect dialect, void *frame, size_t cap)
+{
+	int len = p9_hot_encode_t(m, dialect, frame, cap);
+
+	return len ? len : p9_table_encode_t(m, dialect, frame, cap);
+}
+
+int p9_encode_r(const struct p9_rmsg *m, enum p9_dialect dialect, void *frame, size_t cap)
+{
+	int len = p9_hot_encode_r(m, dialect, frame, cap);
+
+	return len ? len : p9_table_encode_r(m, dialect, frame, cap);
 }
 
 bool p9_type_has_views(uint8_t type)

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define P9_MUST __attribute__((warn_unused_result))
 
@@ -468,8 +469,17 @@ struct p9_rmsg {
 };
 
 /* A C string as a view. */
-struct p9_str p9_str_from(const char *text);
-bool p9_str_equal(struct p9_str a, const char *text);
+static inline struct p9_str p9_str_from(const char *text)
+{
+	return (struct p9_str){text, (uint32_t)strlen(text)};
+}
+
+static inline bool p9_str_equal(struct p9_str a, const char *text)
+{
+	size_t len = strlen(text);
+
+	return a.len == len && (!len || !memcmp(a.ptr, text, len));
+}
 
 /* One name of a file: not empty, not "." or "..", at most 255 bytes, no '/' and no NUL. 0, -EINVAL
  * or -ENAMETOOLONG. */

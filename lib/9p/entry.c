@@ -8,18 +8,6 @@
 #include <errno.h>
 #include "9p/wire.h"
 
-struct p9_str p9_str_from(const char *text)
-{
-	return (struct p9_str){text, (uint32_t)strlen(text)};
-}
-
-bool p9_str_equal(struct p9_str a, const char *text)
-{
-	size_t len = strlen(text);
-
-	return a.len == len && (!len || !memcmp(a.ptr, text, len));
-}
-
 int p9_name_check(struct p9_str name)
 {
 	if (name.len > P9_NAME_MAX)

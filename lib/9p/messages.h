@@ -48,3 +48,14 @@ struct p9_layout {
 
 /* Indexed by type; where there is no such message name is NULL and in is 0. */
 extern const struct p9_layout p9_layouts[256];
+
+/* As p9_decode_t and its like, by the table alone, whatever the message: what hot.h is tested
+ * against. */
+P9_MUST int p9_table_decode_t(struct p9_tmsg *m, enum p9_dialect dialect, const void *frame,
+			      size_t len, uint32_t outside);
+P9_MUST int p9_table_decode_r(struct p9_rmsg *m, enum p9_dialect dialect, const void *frame,
+			      size_t len, uint32_t outside);
+P9_MUST int p9_table_encode_t(const struct p9_tmsg *m, enum p9_dialect dialect, void *frame,
+			      size_t cap);
+P9_MUST int p9_table_encode_r(const struct p9_rmsg *m, enum p9_dialect dialect, void *frame,
+			      size_t cap);

@@ -18,6 +18,30 @@ struct p9_writer {
 	uint32_t outside; /* payload bytes that are not written here */
 };
 
+/* Names and paths are short: two or four words that overlap are cheaper than a call. */
+static inline void p9_bytes_copy(void *to, const void *from, uint32_t len)
+{
+	uint8_t *t = to;
+	const uint8_t *f = from;
+	uint64_t a, b, c, d;
+
+	if (len < 8 || len > 32) {
+		if (len)
+			memcpy(to, from, len);
+		return;
+	}
+	memcpy(&a, f, 8);
+	memcpy(&b, f + len - 8, 8);
+	if (len > 16) {
+		memcpy(&c, f + 8, 8);
+		memcpy(&d, f + len - 16, 8);
+		memcpy(t + 8, &c, 8);
+		memcpy(t + len - 16, &d, 8);
+	}
+	memcpy(t, &a, 8);
+	memcpy(t + len - 8, &b, 8);
+}
+
 static inline size_t p9_left(const struct p9_reader *in)
 {
 	return (size_t)(in->end - in->p);
@@ -87,18 +111,35 @@ _Static_assert(offsetof(struct p9_attr, data_version) - offsetof(struct p9_attr,
 
 /* The two are the longest there are, and sent all the time: sizes are constants, so that the
  * compiler moves 16 bytes at once. */
-static inline bool p9_take_attr(struct p9_reader *in, struct p9_attr *attr)
+static inline void p9_attr_read(const uint8_t *p, struct p9_attr *attr)
 {
 	uint8_t *to = (uint8_t *)attr;
 
+	memcpy(&attr->valid, p, 8);
+	attr->qid.type = p[8];
+	memcpy(&attr->qid.version, p + 9, 4);
+	memcpy(&attr->qid.path, p + 13, 8);
+	memcpy(to + offsetof(struct p9_attr, mode), p + 21, P9_ATTR_HALVES);
+	memcpy(to + offsetof(struct p9_attr, nlink), p + 21 + P9_ATTR_HALVES, P9_ATTR_WORDS);
+}
+
+static inline void p9_attr_write(uint8_t *p, const struct p9_attr *attr)
+{
+	const uint8_t *from = (const uint8_t *)attr;
+
+	memcpy(p, &attr->valid, 8);
+	p[8] = attr->qid.type;
+	memcpy(p + 9, &attr->qid.version, 4);
+	memcpy(p + 13, &attr->qid.path, 8);
+	memcpy(p + 21, from + offsetof(struct p9_attr, mode), P9_ATTR_HALVES);
+	memcpy(p + 21 + P9_ATTR_HALVES, from + offsetof(struct p9_attr, nlink), P9_ATTR_WORDS);
+}
+
+static inline bool p9_take_attr(struct p9_reader *in, struct p9_attr *attr)
+{
 	if (p9_left(in) < P9_ATTR_SIZE)
 		return false;
-	memcpy(&attr->valid, in->p, 8);
-	attr->qid.type = in->p[8];
-	memcpy(&attr->qid.version, in->p + 9, 4);
-	memcpy(&attr->qid.path, in->p + 13, 8);
-	memcpy(to + offsetof(struct p9_attr, mode), in->p + 21, P9_ATTR_HALVES);
-	memcpy(to + offsetof(struct p9_attr, nlink), in->p + 21 + P9_ATTR_HALVES, P9_ATTR_WORDS);
+	p9_attr_read(in->p, attr);
 	in->p += P9_ATTR_SIZE;
 	return true;
 }
@@ -147,16 +188,9 @@ static inline bool p9_give_halves(struct p9_writer *out, const uint32_t *src, un
 
 static inline bool p9_give_attr(struct p9_writer *out, const struct p9_attr *attr)
 {
-	const uint8_t *from = (const uint8_t *)attr;
-
 	if (p9_room(out) < P9_ATTR_SIZE)
 		return false;
-	memcpy(out->p, &attr->valid, 8);
-	out->p[8] = attr->qid.type;
-	memcpy(out->p + 9, &attr->qid.version, 4);
-	memcpy(out->p + 13, &attr->qid.path, 8);
-	memcpy(out->p + 21, from + offsetof(struct p9_attr, mode), P9_ATTR_HALVES);
-	memcpy(out->p + 21 + P9_ATTR_HALVES, from + offsetof(struct p9_attr, nlink), P9_ATTR_WORDS);
+	p9_attr_write(out->p, attr);
 	out->p += P9_ATTR_SIZE;
 	return true;
 }

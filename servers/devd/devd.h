@@ -160,12 +160,14 @@ DEVD_MUST int handle_keep(struct devd *d, handle_t *handle);
  */
 /* The only writer of unit->state. */
 void unit_set(struct unit *u, enum unit_state state);
-/* May this asker lease for a silo? May he reset and configure? 0 or -EPERM. */
-DEVD_MUST int lease_gate(const struct identity *from, uint64_t silo);
+/* May this asker lease (for a silo that he names)? Reset a unit? Lock and write configuration
+ * space? 0 or -EPERM. */
+DEVD_MUST int lease_gate(const struct identity *from);
 DEVD_MUST int manage_gate(const struct unit *u, const struct identity *from);
+DEVD_MUST int config_gate(const struct identity *from);
 /* A handle for the driver. Errors: -EBUSY another silo has it, or it is being reset; -EIO it could
- * not be reset. A lease of the same silo is taken to be a dead predecessor's and reset first: then
- * P9_KEEP is not possible, and the answer is -EBUSY until that is done. */
+ * not be reset; -EPERM it is not given away. A lease of the same silo is taken to be a dead
+ * predecessor's: it is reset first, and the answer is -EBUSY as long as that goes on. */
 DEVD_MUST int lease_take(struct unit *u, uint32_t silo, handle_t *out);
 /* End a lease: 0 (done, or there was none), -EBUSY it goes on (see unit->resetters), -EIO. */
 DEVD_MUST int lease_reset(struct unit *u);

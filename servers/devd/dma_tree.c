@@ -4,7 +4,7 @@
  *
  *	alloc	write "size N align A" (and "device NAME" when several are leased); the same opener
  *		then reads "id: addr: size:" of the memory
- *	ctl	"free ID"; reads what there is
+ *	ctl	what the asking silo has
  *	ID	the memory: read, write, and a handle of kind VMO
  *
  * The memory is made through a lease of the asking silo, so that it is confined where there is an
@@ -163,17 +163,6 @@ static int alloc_text(struct p9_call *call, struct p9_text *out)
 /* ---- ctl
  * ------------------------------------------------------------------------------------------- */
 
-static int ctl_free(struct p9_call *call, int argc, char **argv)
-{
-	struct file_dma *m = own(call, (uint32_t)strtoul(argv[1], NULL, 0));
-
-	(void)argc;
-	if (!m)
-		return p9_tree_fail(call, EPERM, "free: %s is not yours", argv[1]);
-	/* The device may still be writing: it stays until the lease ends. */
-	return p9_tree_fail(call, EBUSY, "free: when the lease of %s ends", m->unit->name);
-}
-
 static int ctl_text(struct p9_call *call, struct p9_text *out)
 {
 	const struct devd *d = call->ctx;
@@ -183,11 +172,6 @@ static int ctl_text(struct p9_call *call, struct p9_text *out)
 			dma_line(d, &d->dma[i], out);
 	return 0;
 }
-
-static const struct p9_command ctl_commands[] = {
-	{.word = "free", .min = 1, .max = 1, .run = ctl_free, .usage = "free ID"},
-	{.word = NULL},
-};
 
 /* ---- ID
  * ---------------------------------------------------------------------------------------------- */
@@ -289,6 +273,6 @@ const struct p9_file dma_dir[] = {
 	 .mode = P9_S_IFREG | 0666,
 	 .text = alloc_text,
 	 .commands = alloc_commands},
-	{.name = "ctl", .mode = P9_S_IFREG | 0644, .text = ctl_text, .commands = ctl_commands},
+	{.name = "ctl", .mode = P9_S_IFREG | 0444, .text = ctl_text},
 	{.name = NULL},
 };

@@ -6,9 +6,10 @@
  * which it or its supervisor may hand on. Taking back: the function is silenced and reset, then
  * its DMA memory is released, all handles and mappings are revoked, and the unit is free.
  *
- * Gates are the sender's mode and silo, as the kernel wrote them into the message: for oneself
- * IO and a silo of system tier; for another silo SPAWN and PROXY; resetting needs STOP and PROXY,
- * or to be the one who has the lease.
+ * Gates are the sender's mode and silo, as the kernel wrote them into the message: leasing needs
+ * SPAWN and PROXY, which supervisors have and drivers have not, so that a driver that was broken
+ * into cannot help itself to more hardware; resetting needs STOP and PROXY, or to be the one who
+ * has the lease.
  */
 #include "servers/devd/devd.h"
 
@@ -26,22 +27,23 @@ void unit_set(struct unit *u, enum unit_state state)
 	u->state = state;
 }
 
-int lease_gate(const struct identity *from, uint64_t silo)
+int lease_gate(const struct identity *from)
 {
-	uint32_t proxy = MODE_SPAWN | MODE_PROXY;
+	uint32_t digits = MODE_SPAWN | MODE_PROXY;
 
-	if (silo == from->silo)
-		return from->mode & MODE_IO && from->flags & IDENTITY_SYSTEM ? 0 : -EPERM;
-	return (from->mode & proxy) == proxy ? 0 : -EPERM;
+	return (from->mode & digits) == digits ? 0 : -EPERM;
+}
+
+int config_gate(const struct identity *from)
+{
+	uint32_t digits = MODE_STOP | MODE_PROXY;
+
+	return (from->mode & digits) == digits ? 0 : -EPERM;
 }
 
 int manage_gate(const struct unit *u, const struct identity *from)
 {
-	uint32_t proxy = MODE_STOP | MODE_PROXY;
-
-	if (u->state != UNIT_FREE && u->silo == from->silo)
-		return 0;
-	return (from->mode & proxy) == proxy ? 0 : -EPERM;
+	return u->state != UNIT_FREE && u->silo == from->silo ? 0 : config_gate(from);
 }
 
 /* ---- taking ------------------------------------------------------------------------------ */
@@ -119,7 +121,7 @@ int lease_gethandle(struct p9_call *call, enum p9_handle_kind kind, uint64_t arg
 		return -EOPNOTSUPP;
 	if (silo > UINT32_MAX)
 		return -EINVAL;
-	err = lease_gate(from, silo);
+	err = lease_gate(from);
 	if (!err)
 		err = lease_take(u, (uint32_t)silo, handle);
 	if (err) {

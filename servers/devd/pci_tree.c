@@ -5,7 +5,8 @@
  *	ctl	     "lock"; reads how many functions and whether configuration is locked
  *	bus	     a line a function: NAME vendor= device= class= prog= irq= silo= (whose it is,
  *		     0: nobody's), then its barN: addr= size=
- *	BDF/config   configuration space; writable by who may reset, outside of what devd keeps
+ *	BDF/config   configuration space; until "lock" writable by supervisors, outside of what devd
+ *		     keeps to itself
  *	BDF/class    six hex digits
  *	BDF/barN     addr= size= and what it is
  *	BDF/irq	     line, pin, message interrupts
@@ -49,11 +50,10 @@ static int ctl_text(struct p9_call *call, struct p9_text *out)
 static int ctl_lock(struct p9_call *call, int argc, char **argv)
 {
 	struct devd *d = call->ctx;
-	uint32_t digits = MODE_STOP | MODE_PROXY;
 
 	(void)argc;
 	(void)argv;
-	if ((call->req->from.mode & digits) != digits)
+	if (config_gate(&call->req->from))
 		return p9_tree_fail(call, EPERM, "lock: the mode lacks STOP and PROXY");
 	d->state->locked = 1;
 	return 0;
@@ -131,7 +131,7 @@ static int config_write(struct p9_call *call, uint64_t offset, uint32_t count)
 	const struct devd *d = call->ctx;
 	const struct pci_function *f = unit(call)->f;
 	uint32_t value = 0;
-	int err = manage_gate(unit(call), &call->req->from);
+	int err = config_gate(&call->req->from);
 
 	if (err || d->state->locked)
 		return -EPERM;

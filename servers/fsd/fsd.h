@@ -52,6 +52,7 @@
 #define WINDOW_MIN  (128u << 10 >> FSD_SHIFT) /* read-ahead, pages */
 #define WINDOW_MAX  (2u << 20 >> FSD_SHIFT)
 #define INODES_KEPT 4096u	    /* inodes that nobody uses, remembered */
+#define VMOS_MAX    2048u	    /* files with a VMO, before unused ones are looked for */
 #define NAMES	    2048u	    /* names remembered; a power of two */
 #define NAME_KEPT   40u		    /* bytes of one */
 #define JOB_NS	    60000000000ull  /* a request that has waited so long is answered -EIO */
@@ -223,9 +224,8 @@ struct inode {
 	struct ext4_run run; /* the last one that the map gave */
 	uint64_t run_at;     /* its first block */
 	handle_t vmo;
-	void *watch;	    /* sys.c's */
-	uint64_t vmo_pages; /* size of the VMO */
-	uint32_t supplied;  /* pages that stand in it */
+	void *watch;	   /* sys.c's */
+	uint32_t supplied; /* pages that stand in it */
 	uint32_t fault_next, fault_window;
 };
 
@@ -240,6 +240,8 @@ FSD_MUST int inode_init(struct fsd *f);
 struct inode *inode_get(struct fsd *f, uint32_t ino);
 struct inode *inode_known(struct fsd *f, uint32_t ino); /* no reference */
 void inode_put(struct fsd *f, struct inode *n);
+/* End VMOs that nobody uses any more, of files that nobody has open; some, at each call. */
+void inodes_reclaim(struct fsd *f);
 /* Read it from the disk: 0, -EAGAIN, or why not. */
 FSD_MUST int inode_load(struct fsd *f, struct inode *n);
 static inline int inode_need(struct fsd *f, struct inode *n);
@@ -346,7 +348,7 @@ struct fsd {
 	uint32_t job_count, free_job_count;
 
 	struct inode **inode_buckets;
-	uint32_t inode_mask, inode_count, idle_count;
+	uint32_t inode_mask, inode_count, idle_count, vmo_count;
 	struct inode *idle_newest, *idle_oldest;
 	struct name *names;
 

@@ -14,6 +14,7 @@
 #include "servers/fsd/fsd.h"
 
 #define CLUSTER 4u /* pages */
+#define RECLAIM 64u
 #define BUCKETS 4096u
 
 int inode_init(struct fsd *f)
@@ -79,6 +80,18 @@ static void idle_trim(struct fsd *f)
 			idle_remove(f, n);
 			idle_add(f, n);
 		}
+	}
+}
+
+void inodes_reclaim(struct fsd *f)
+{
+	for (unsigned i = 0; i < RECLAIM && i < f->idle_count; i++) {
+		struct inode *n = f->idle_oldest;
+
+		if (n->vmo)
+			(void)vmo_release(f, n);
+		idle_remove(f, n);
+		idle_add(f, n);
 	}
 }
 

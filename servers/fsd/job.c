@@ -122,7 +122,7 @@ int job_start(struct fsd *f, struct job *first)
 	return P9_KEEP;
 }
 
-/* It is out of its list; r is what it came to. */
+/* It is out of its list; r is what it came to. P9_KEEP: the request is gone already. */
 static void job_end(struct fsd *f, struct job *j, int r)
 {
 	struct p9_request *req = j->req;
@@ -130,11 +130,10 @@ static void job_end(struct fsd *f, struct job *j, int r)
 	if (!req)
 		j->end(f, j, r);
 	job_free(f, j);
-	if (!req)
+	if (!req || r == P9_KEEP)
 		return;
 	req->aux = NULL;
-	if (r != P9_KEEP)
-		p9_respond(req, r);
+	p9_respond(req, r);
 }
 
 int job_spawn(struct fsd *f, const struct job *first)

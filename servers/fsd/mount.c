@@ -78,9 +78,13 @@ static int mount_run(struct fsd *f, struct job *j)
 	}
 	if (err == -EAGAIN)
 		return err;
-	if (why || err) {
-		fs_fail(f, why ? -EOPNOTSUPP : err, why ? why : reason);
-		return err ? err : -EOPNOTSUPP;
+	if (why)
+		err = -EOPNOTSUPP;
+	if (err == -EINVAL)
+		err = -ENXIO; /* no ext4 here */
+	if (err) {
+		fs_fail(f, err, why ? why : reason);
+		return err;
 	}
 	fsd_say("fsd: %s: ext4, %llu blocks of %u bytes, label \"%s\"", f->source,
 		(unsigned long long)f->fs.blocks, f->fs.block_size, f->fs.label);

@@ -20,14 +20,16 @@ int file_vmo(struct fsd *f, struct inode *n, uint32_t prot, handle_t *out)
 {
 	uint32_t pages = file_pages(n);
 	int64_t h;
-	int err = 0;
+	int err;
 
 	if (!n->vmo) {
-		n->vmo_pages = pages ? pages : 1;
-		err = fsd_vmo_make(f, n, n->vmo_pages << FSD_SHIFT);
+		if (f->vmo_count >= VMOS_MAX)
+			inodes_reclaim(f);
+		err = fsd_vmo_make(f, n, (uint64_t)(pages ? pages : 1) << FSD_SHIFT);
+		if (err)
+			return err;
+		f->vmo_count++;
 	}
-	if (err)
-		return err;
 	h = fsd_vmo_dup(n,
 			RIGHT_READ | RIGHT_MAP | RIGHT_GRANT | (prot & PROT_X ? RIGHT_EXECUTE : 0));
 	if (h < 0)
@@ -202,6 +204,7 @@ bool vmo_release(struct fsd *f, struct inode *n)
 	if (fsd_vmo_used(n))
 		return false;
 	fsd_vmo_close(f, n);
+	f->vmo_count--;
 	for (uint32_t i = 0; i < f->pages && n->supplied; i++) {
 		struct page *p = &f->page[i];
 

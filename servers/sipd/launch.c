@@ -234,7 +234,9 @@ static void handles_gather(struct launch *l)
 	const struct silo_desc *desc = &s->slot->desc;
 	handle_t io = l->terminal ? l->terminal : s->output_sender;
 
-	give(l, "log", d->log, RIGHT_WRITE | RIGHT_GRANT, 0);
+	/* Who may list all silos may read what all of them logged. */
+	give(l, "log", d->log,
+	     RIGHT_WRITE | RIGHT_GRANT | (desc->mode & MODE_LIST ? RIGHT_READ : 0), 0);
 	give(l, "fd:0", io, RIGHTS_SAME, 0);
 	give(l, "fd:1", io, RIGHTS_SAME, 0);
 	give(l, "fd:2", io, RIGHTS_SAME, 0);

@@ -300,6 +300,34 @@ static void small_pool(void **state)
 	rig_close(r);
 }
 
+/* VMOs end when their users are gone, and not before. */
+static void vmo_ends(void **state)
+{
+	struct p9_file *file;
+	struct inode *n;
+	uint32_t vmo;
+	struct rig *r;
+
+	(void)state;
+	make_image("-b 4096");
+	r = rig_open(image, POOL, false);
+	assert_int_equal(p9_client_open(&r->client, "/odd", P9_O_RDONLY, 0, &file), 0);
+	assert_int_equal(p9_client_gethandle(file, P9_HANDLE_VMO, PROT_R, NULL, &vmo), 0);
+	n = inode_known(&r->f, (uint32_t)file->qid.path);
+	assert_true(rig_mapped(r, vmo, 0) >= 0);
+	p9_client_close(file);
+	inodes_reclaim(&r->f);
+	assert_int_equal(r->f.vmo_count, 1); /* somebody maps it */
+	assert_true(rig_mapped(r, vmo, 100000) >= 0);
+	r->vmo[vmo - FSD_VMO_HANDLE].clients = 0;
+	inodes_reclaim(&r->f);
+	assert_int_equal(r->f.vmo_count, 0);
+	assert_int_equal(n->supplied, 0);
+	rig_check(r);
+	compare_mapped(r, "odd", 4096);
+	rig_close(r);
+}
+
 /* A driver that dies again and again; nobody notices. */
 static void driver_dies(void **state)
 {
@@ -445,7 +473,7 @@ static void damaged(void **state)
 	r = rig_open(image, POOL, true);
 	memset(r->image + 1024, 0, 1024);
 	rig_driver_start(r);
-	assert_int_equal(p9_client_stat(&r->client, "/", false, &attr), -EINVAL);
+	assert_int_equal(p9_client_stat(&r->client, "/", false, &attr), -ENXIO);
 	rig_close(r);
 	for (uint32_t seed = 1; seed < 60; seed++) {
 		char path[64];
@@ -509,11 +537,12 @@ static void successor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(images),      cmocka_unit_test(small_pool),
-		cmocka_unit_test(driver_dies), cmocka_unit_test(driver_changes),
-		cmocka_unit_test(bad_sector),  cmocka_unit_test(no_disk),
-		cmocka_unit_test(deadline),    cmocka_unit_test(damaged),
-		cmocka_unit_test(successor),   cmocka_unit_test(driver_hangs),
+		cmocka_unit_test(images),	  cmocka_unit_test(small_pool),
+		cmocka_unit_test(vmo_ends),	  cmocka_unit_test(driver_dies),
+		cmocka_unit_test(driver_changes), cmocka_unit_test(bad_sector),
+		cmocka_unit_test(no_disk),	  cmocka_unit_test(deadline),
+		cmocka_unit_test(damaged),	  cmocka_unit_test(successor),
+		cmocka_unit_test(driver_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
