@@ -69,9 +69,13 @@ static char *line_read(void)
 	}
 }
 
+bool sh_unattended;
+
 static int autorun(char *text)
 {
 	char *off[] = {"poweroff", NULL};
+
+	sh_unattended = true;
 
 	out_text("\x01"
 		 "BEGIN\x01");

@@ -28,6 +28,8 @@
 #define SH_PATH_MAX	   1024u
 #define SIP		   "/dev/sip"
 
+extern bool sh_unattended; /* running /boot/autorun: nobody types */
+
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);

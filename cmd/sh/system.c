@@ -183,7 +183,7 @@ static void top_show(const struct used *list, unsigned count, uint64_t period)
 int cmd_top(int argc, char **argv)
 {
 	static struct used list[TOP_SILOS];
-	long rounds = argc == 3 ? strtol(argv[2], NULL, 10) : -1;
+	long rounds = argc == 3 ? strtol(argv[2], NULL, 10) : sh_unattended ? 1 : -1;
 	unsigned count = 0;
 	uint64_t last = 0, now;
 	int err = 0;

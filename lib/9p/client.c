@@ -29,6 +29,7 @@ void p9_client_fini(struct p9_client *c)
 	p9_client_forget_mounts(c);
 	p9_conn_put(c, c->root);
 	free(c->cwd);
+	free(c->spare);
 }
 
 /* ---- lookups that end in a file ------------------------------------------------------------ */
@@ -80,7 +81,7 @@ static int file_create(struct p9_file *dir, struct p9_str name, uint32_t flags, 
 		       struct p9_file **out)
 {
 	struct p9_tmsg t = {.type = P9_TLCREATE};
-	uint32_t len = dir->path_len;
+	uint32_t len = dir->path_len, room;
 	struct p9_rpc rpc = {0};
 	struct p9_file *f;
 	struct p9_rmsg r;
@@ -92,15 +93,17 @@ static int file_create(struct p9_file *dir, struct p9_str name, uint32_t flags, 
 	t.lcreate.flags = flags;
 	t.lcreate.mode = mode;
 	t.lcreate.gid = P9_NOUNAME;
-	f = malloc(sizeof(*f) + len + 1 + name.len + 1);
+	f = p9_file_alloc(dir->client, len + 1 + name.len);
 	if (!f)
 		return -ENOMEM;
 	err = p9_file_call(dir, NULL, NULL, &t, &r, &rpc, false);
 	if (err) {
-		free(f);
+		p9_file_dealloc(dir->client, f);
 		return err;
 	}
+	room = f->path_room;
 	*f = *dir;
+	f->path_room = room;
 	memcpy(f->path, dir->path, len);
 	f->path[len] = '/';
 	memcpy(f->path + len + 1, name.ptr, name.len);
@@ -109,7 +112,7 @@ static int file_create(struct p9_file *dir, struct p9_str name, uint32_t flags, 
 	f->qid = r.open.qid;
 	f->open = true;
 	f->oflags = flags & ~(P9_O_CREAT | P9_O_EXCL | P9_O_TRUNC);
-	free(dir);
+	p9_file_dealloc(f->client, dir);
 	*out = f;
 	return 0;
 }

@@ -91,6 +91,7 @@ struct p9_client {
 	void (*lock)(void *arg);
 	void (*unlock)(void *arg);
 	void *lock_arg;
+	struct p9_file *spare; /* memory of a file that was closed, or NULL; taken by exchange */
 	uint64_t calls, restarts, reopened, remounted; /* counted */
 };
 
@@ -107,7 +108,8 @@ struct p9_file {
 	uint64_t offset;     /* of p9_client_read, write, readdir */
 	uint64_t timeout_ns; /* from the client; may be changed */
 	uint32_t path_len;
-	char path[]; /* absolute, without links */
+	uint32_t path_room; /* bytes at path */
+	char path[];	    /* absolute, without links */
 };
 
 /*

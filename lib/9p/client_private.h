@@ -86,6 +86,10 @@ P9_MUST int p9_lookup_run(struct p9_lookup *l, struct p9_client *c, const char *
 P9_MUST int p9_path_split(const char *path, uint32_t *dir_len, struct p9_str *name);
 
 /* file.c */
+/* Memory for a file whose path has path_len bytes, path_room filled in, or NULL. One that was given
+ * back lies ready in the client. */
+struct p9_file *p9_file_alloc(struct p9_client *c, uint32_t path_len);
+void p9_file_dealloc(struct p9_client *c, struct p9_file *f);
 /* Takes over conn's reference and fid, also on failure. */
 P9_MUST int p9_file_new(struct p9_client *c, struct p9_conn *conn, uint32_t fid,
 			uint32_t generation, const char *path, uint32_t path_len,

@@ -194,10 +194,12 @@ void p9_fid_give(struct p9_client *c, struct p9_conn *conn, uint32_t fid)
 
 void p9_conn_clunk(struct p9_client *c, struct p9_conn *conn, uint32_t fid)
 {
-	struct p9_tmsg t = {.type = P9_TCLUNK, .fid = fid};
 	struct p9_rpc rpc = {.deadline = p9_deadline(c, c->timeout_ns)};
+	struct p9_tmsg t;
 	struct p9_rmsg r;
 
+	t.type = P9_TCLUNK;
+	t.fid = fid;
 	/* What cannot be clunked is gone, or goes with the session. */
 	if (p9_conn_call(c, conn, &t, &r, &rpc) == -ETIMEDOUT)
 		return; /* it may still be there: never use the number again */
@@ -234,12 +236,9 @@ struct p9_conn *p9_conn_new(struct p9_link *link, const char *prefix, uint32_t l
 
 void p9_conn_put(struct p9_client *c, struct p9_conn *conn)
 {
-	uint32_t refs;
-
-	p9_client_lock(c);
-	refs = --conn->refs;
-	p9_client_unlock(c);
-	if (refs)
+	(void)c;
+	/* The cache has a reference of its own, so nobody can find a conn whose last one goes. */
+	if (__atomic_sub_fetch(&conn->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	if (conn->link->ops->close)
 		conn->link->ops->close(conn->link);
@@ -262,7 +261,7 @@ struct p9_conn *p9_mount_find(struct p9_client *c, const char *path, uint32_t le
 	for (struct p9_conn *conn = c->mounts; conn; conn = conn->next)
 		if (conn->prefix_len > best->prefix_len && is_below(conn, path, len))
 			best = conn;
-	best->refs++;
+	__atomic_add_fetch(&best->refs, 1, __ATOMIC_RELAXED);
 	p9_client_unlock(c);
 	return best;
 }
@@ -350,7 +349,7 @@ void p9_client_forget_mounts(struct p9_client *c)
 
 	p9_client_lock(c);
 	while ((conn = *at)) {
-		if (conn->refs > 1) {
+		if (__atomic_load_n(&conn->refs, __ATOMIC_RELAXED) > 1) {
 			at = &conn->next;
 			continue;
 		}

@@ -16,12 +16,33 @@
 #include <string.h>
 #include "9p/client_private.h"
 
-#define IO_CLIP 0x40000000u
+#define IO_CLIP	   0x40000000u
+#define SPARE_ROOM 256u /* bytes of path that may lie idle */
+
+struct p9_file *p9_file_alloc(struct p9_client *c, uint32_t path_len)
+{
+	struct p9_file *f = __atomic_exchange_n(&c->spare, NULL, __ATOMIC_ACQUIRE);
+
+	if (f && f->path_room > path_len)
+		return f;
+	free(f);
+	f = malloc(sizeof(*f) + path_len + 1);
+	if (f)
+		f->path_room = path_len + 1;
+	return f;
+}
+
+void p9_file_dealloc(struct p9_client *c, struct p9_file *f)
+{
+	if (f->path_room <= SPARE_ROOM)
+		f = __atomic_exchange_n(&c->spare, f, __ATOMIC_ACQ_REL);
+	free(f);
+}
 
 int p9_file_new(struct p9_client *c, struct p9_conn *conn, uint32_t fid, uint32_t generation,
 		const char *path, uint32_t path_len, struct p9_file **out)
 {
-	struct p9_file *f = malloc(sizeof(*f) + path_len + 1);
+	struct p9_file *f = p9_file_alloc(c, path_len);
 
 	if (!f) {
 		p9_conn_clunk(c, conn, fid);
@@ -326,7 +347,7 @@ int p9_client_gethandle(struct p9_file *f, enum p9_handle_kind kind, uint64_t ar
 static void file_free(struct p9_file *f)
 {
 	p9_conn_put(f->client, f->conn);
-	free(f);
+	p9_file_dealloc(f->client, f);
 }
 
 int p9_client_remove(struct p9_file *f)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 #include "9p/client_private.h"
+#include "9p/wire.h"
 
 static void cur_pop(struct p9_lookup *l)
 {
@@ -140,12 +141,14 @@ static void fid_return(struct p9_lookup *l)
 /* Ask the session in l->conn. last: with the caller's flags, else for a directory on the way. */
 static int session_ask(struct p9_lookup *l, bool last, struct p9_resolved *res, char *text)
 {
-	struct p9_tmsg t = {.type = P9_TRESOLVE, .fid = 0};
+	struct p9_tmsg t; /* filled in below, but for a union that is large for others */
 	uint32_t skip = l->conn->prefix_len;
 	bool slash = last && l->want_dir && l->end + 1 < P9_FULL_MAX;
 	int err = 0;
 
 	skip += skip < l->end ? 1 : 0; /* the slash */
+	t.type = P9_TRESOLVE;
+	t.fid = 0;
 	t.resolve.flags = last ? l->flags : P9_RESOLVE_STAT;
 	t.resolve.oflags = last ? l->oflags : 0;
 	l->cur[l->end] = '/';
@@ -220,6 +223,33 @@ static int lookup_turn(struct p9_lookup *l)
 	return err;
 }
 
+/*
+ * Most paths are absolute and plain: no empty name, none that begins with a dot, no slash at the
+ * end. They are copied to where they are asked for in one go, if they are short enough that no name
+ * can be too long. False: nothing is moved.
+ */
+static bool plain_move(struct p9_lookup *l, const char *path, uint32_t len)
+{
+	const uint64_t ones = 0x0101010101010101, tops = ones << 7, slashes = ones * '/';
+	uint64_t here, next, odd;
+
+	_Static_assert(('.' | 1) == '/', "one test for both");
+	if (path[0] != '/' || len > P9_NAME_MAX)
+		return false;
+	p9_bytes_copy(l->cur, path, len);
+	memcpy(l->cur + len, "/\0\0\0\0\0\0\0", 8);
+	memset(l->cur + len + 8, 0, 8);
+	for (uint32_t i = 0; i < len; i += 8) {
+		memcpy(&here, l->cur + i, 8);
+		memcpy(&next, l->cur + i + 1, 8);
+		odd = (here ^ slashes) | ((next | ones) ^ slashes); /* a zero byte: "//" or "/." */
+		if ((odd - ones) & ~odd & tops)
+			return false;
+	}
+	l->end = len;
+	return true;
+}
+
 int p9_lookup_run(struct p9_lookup *l, struct p9_client *c, const char *path, uint32_t flags,
 		  uint32_t oflags)
 {
@@ -237,8 +267,11 @@ int p9_lookup_run(struct p9_lookup *l, struct p9_client *c, const char *path, ui
 		return -ENOENT;
 	if (len >= P9_FULL_MAX)
 		return -ENAMETOOLONG;
-	memcpy(l->rest, path, len);
-	l->rest_len = (uint32_t)len;
+	l->rest_len = 0;
+	if (!plain_move(l, path, (uint32_t)len)) {
+		memcpy(l->rest, path, len);
+		l->rest_len = (uint32_t)len;
+	}
 	if (path[0] != '/') {
 		p9_client_lock(c);
 		l->known = l->end = (uint32_t)strlen(c->cwd);

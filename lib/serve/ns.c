@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* ns.c: the one client of the process, and small conveniences over it. */
 #include <errno.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include "9p/client.h"
 #include "serve/client_channel.h"
@@ -14,16 +14,38 @@
 
 static struct p9_client client;
 static bool ready;
-static pthread_mutex_t client_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/*
+ * The client's lock, which is held for a few instructions and taken several times in each lookup:
+ * a mutex of libc would cost more than what it guards. FREE -> TAKEN -> FREE; who has to wait makes
+ * it CONTENDED, also when he gets it himself, since others may wait behind him.
+ */
+enum { LOCK_FREE, LOCK_TAKEN, LOCK_CONTENDED };
+static _Atomic uint32_t client_lock;
+
+static void ns_lock_wait(void)
+{
+	/* Woken, interrupted, or too late to sleep: the exchange decides. */
+	while (atomic_exchange_explicit(&client_lock, LOCK_CONTENDED, memory_order_acquire))
+		(void)!sys_futex_wait((uintptr_t)&client_lock, LOCK_CONTENDED, DEADLINE_NEVER);
+}
 
 static void ns_lock(void *arg)
 {
-	pthread_mutex_lock(arg);
+	uint32_t expected = LOCK_FREE;
+
+	(void)arg;
+	if (!atomic_compare_exchange_strong_explicit(&client_lock, &expected, LOCK_TAKEN,
+						     memory_order_acquire, memory_order_relaxed))
+		ns_lock_wait();
 }
 
 static void ns_unlock(void *arg)
 {
-	pthread_mutex_unlock(arg);
+	(void)arg;
+	if (atomic_exchange_explicit(&client_lock, LOCK_FREE, memory_order_release) ==
+	    LOCK_CONTENDED)
+		(void)!sys_futex_wake((uintptr_t)&client_lock, 1);
 }
 
 static int ns_start(handle_t session)
@@ -41,7 +63,6 @@ static int ns_start(handle_t session)
 	client.now = time_now;
 	client.lock = ns_lock;
 	client.unlock = ns_unlock;
-	client.lock_arg = &client_lock;
 	ready = true;
 	return 0;
 }
