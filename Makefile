@@ -27,7 +27,7 @@ include mk/kernel.mk
 include mk/archive.mk
 include mk/tests.mk
 
-.PHONY: all run check test unit core boot fuzz soak bench lint iso image clean setup help
+.PHONY: all run check test unit host core boot fuzz soak bench lint iso image clean setup help
 
 all: $(kernel-image) $(shim-image) $(LIBS:%=$(O)/lib/%.a) $(PROGS:%=$(O)/bin/%) \
 	$(PLAIN:%=$(O)/bin/%) $(CORE:%=$(O)/core/%.cpio) $(BENCH:%=$(O)/bench/%.cpio) $(O)/boot.cpio

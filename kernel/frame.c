@@ -29,6 +29,9 @@ static unsigned range_count;
 static struct frame *free_list;
 static uint64_t total, free_count, tables;
 
+#define RESERVE_MIN	1024 /* frames */
+#define SILO_USER_FIRST 1000 /* ids of user tier start here */
+
 static inline struct range *range_of(paddr_t pa)
 {
 	for (unsigned i = 0; i < range_count; i++)
@@ -170,12 +173,21 @@ static inline void frame_own(struct frame *f, struct account *a, uint32_t flags)
 	account_get(a);
 }
 
+/* The last frames are for silos of critical and system tier: when a program has taken all that it
+ * could, servers and supervisor can still serve, and end it. */
+bool frames_refused(const struct account *a)
+{
+	uint64_t reserve = total / 32 > RESERVE_MIN ? total / 32 : RESERVE_MIN;
+
+	return unlikely(free_count <= reserve) && a->silo >= SILO_USER_FIRST;
+}
+
 static paddr_t frame_take(struct account *a, uint32_t flags)
 {
 	struct frame *f = free_list;
 	struct range *r;
 
-	if (unlikely(!f) || account_charge(a, RES_MEMORY, PAGE_SIZE))
+	if (unlikely(!f) || frames_refused(a) || account_charge(a, RES_MEMORY, PAGE_SIZE))
 		return 0;
 	r = range_of_frame(f);
 	free_remove(r, f);
@@ -205,7 +217,7 @@ paddr_t frame_alloc_run_raw(struct account *a, uint64_t n, uint64_t align, uint3
 {
 	if (align < PAGE_SIZE)
 		align = PAGE_SIZE;
-	if (!n || n > free_count || account_charge(a, RES_MEMORY, n << PAGE_SHIFT))
+	if (!n || n > free_count || frames_refused(a) || account_charge(a, RES_MEMORY, n << PAGE_SHIFT))
 		return 0;
 	for (unsigned i = 0; i < range_count; i++) {
 		struct range *r = &ranges[i];

@@ -123,7 +123,7 @@ void *kmem_alloc(struct account *a, size_t size)
 	class = class_by_size[(size + 15) / 16];
 	if (account_charge(a, RES_MEMORY, class_size[class]))
 		return NULL;
-	if (unlikely(list_empty(&partial[class])) && !slab_make(class)) {
+	if (unlikely(list_empty(&partial[class])) && (frames_refused(a) || !slab_make(class))) {
 		account_uncharge(a, RES_MEMORY, class_size[class]);
 		return NULL;
 	}

@@ -199,13 +199,24 @@ struct watch *watch_make(struct queue *q, uint32_t kind, uint64_t key, struct ac
 	return w;
 }
 
+/* Threads that wait for their fault handler wait for nobody now: their faults are final. */
+static void handler_gone(struct process *p)
+{
+	p->handler = NULL;
+	list_for_each(t, &p->threads, struct thread, process_node)
+		if (t->run == THREAD_FAULTED) {
+			thread_crash(t, t->fault.reason, t->fault.code, t->fault.address);
+			return; /* the process ends, with all its threads */
+		}
+}
+
 /* The source learns that nobody watches it by this any more. */
 static void source_forget(struct watch *w)
 {
 	if (w->kind == EVENT_MESSAGE)
 		channel_of(w->source)->watch = NULL;
 	if (w->kind == EVENT_PROCESS && process_of(w->source)->handler == w)
-		process_of(w->source)->handler = NULL;
+		handler_gone(process_of(w->source));
 	if (w->kind == EVENT_PAGER)
 		pager_watch_ended(w);
 }

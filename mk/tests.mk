@@ -11,7 +11,7 @@ PYTEST := $(PYTHON) -B -m pytest -p no:cacheprovider -q --build=$(O) $(if $(K),-
 .PHONY: fuzz-smoke unit-programs fuzz-programs
 
 test:
-	+$(Q)MAKE='$(MAKE)' tools/teststages.sh $(results) lint unit core boot fuzz-smoke
+	+$(Q)MAKE='$(MAKE)' tools/teststages.sh $(results) lint unit host core boot fuzz-smoke
 
 check: lint unit
 
@@ -24,11 +24,15 @@ core: all
 	$(Q)$(PYTHON) -B tools/coretest.py --build $(O) $(results) \
 		$(foreach n,$(CORE),$(foreach c,$(or $($(n)-smp),1),'$(n) --smp $(c) $($(n)-options)'))
 
+# Libraries on this host against programs that others wrote.
+host: $(O)/host/9p.a
+	$(Q)$(PYTEST) --stage=host tests/host
+
 boot: all
 	$(Q)$(PYTEST) -m 'not soak' tests/boot
 
 soak: all
-	$(Q)$(PYTEST) -m soak --minutes=$(MINUTES) tests/boot
+	$(Q)$(PYTEST) -m soak --stage=soak --minutes=$(MINUTES) tests/boot
 
 ifeq ($(FUZZER),yes)
 fuzz-programs: $(FUZZ:%=$(O)/fuzz/bin/%)

@@ -21,7 +21,8 @@ from tools.launcher import guest, machine  # noqa: E402
 
 SECONDS = 60
 LINE = re.compile(r"(?:^|[\s:\]])(pass|fail|skip) ([\w.,:/+-]+)(?: (.*))?$", re.MULTILINE)
-END = r"(?:^|[\s:\]])end (\d+)$"
+# With the end of its line: what came so far may stop within the number.
+END = r"(?:^|[\s:\]])end (\d+)\n"
 PANIC = r"\b(?:panic|PANIC)\b"
 
 

@@ -204,9 +204,7 @@ static inline int p9_hot_encode_r(const struct p9_rmsg *m, enum p9_dialect diale
 	if (dialect < P9_DIALECT_L || cap < P9_HOT_CAP || cap > INT32_MAX)
 		return 0;
 	switch (m->type) {
-	case P9_RCLUNK:
-		p9_hot_head(p, P9_HEAD, m->type, m->tag);
-		return P9_HEAD;
+	case P9_RCLUNK: p9_hot_head(p, P9_HEAD, m->type, m->tag); return P9_HEAD;
 	case P9_RGETATTR:
 		len = P9_HEAD + P9_ATTR_SIZE;
 		p9_hot_head(p, len, m->type, m->tag);

@@ -204,7 +204,7 @@ void jobs_expire(struct fsd *f, uint64_t now)
 		ready_put(f, j);
 	}
 	if (f->state == FS_SEARCHING && now > f->search_until)
-		jobs_wake(f, &f->mount_waiters, -ENXIO);
+		jobs_wake(f, &f->mount_waiters, -ENODEV);
 }
 
 bool jobs_watch(struct fsd *f)

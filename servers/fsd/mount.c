@@ -26,7 +26,7 @@ int fs_need(struct fsd *f)
 	case FS_FAILED: return f->fs_error;
 	case FS_SEARCHING:
 		if (fsd_now() > f->search_until)
-			return -ENXIO;
+			return -ENODEV;
 		break;
 	case FS_MOUNTING: break;
 	}
@@ -81,7 +81,7 @@ static int mount_run(struct fsd *f, struct job *j)
 	if (why)
 		err = -EOPNOTSUPP;
 	if (err == -EINVAL)
-		err = -ENXIO; /* no ext4 here */
+		err = -EUCLEAN; /* no ext4 here */
 	if (err) {
 		fs_fail(f, err, why ? why : reason);
 		return err;

@@ -2,7 +2,7 @@
 /*
  * recovery: the shell that answers when nothing else does. A process on the kernel's polled UART,
  * without 9P, without a namespace, without any server: all it needs is the bootstrap handle "log"
- * (READ for dmesg and mem, MANAGE for the UART and reboot), and "silo" for ps.
+ * (READ for dmesg and mem, MANAGE for the UART, reboot and panic), and "silo" for ps and kill.
  *
  * Invariant: every wait for a key ends, by the kernel's deadline at the latest, and every failure
  * of the UART but "not now" ends the process, so that whoever started it can start it again.
@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "cmd/sh/edit.h"
 #include "sys/boot.h"
@@ -21,7 +22,6 @@
 #define WRITE_MAX 4096u
 #define WAIT_NS	  (60 * NS_PER_S)   /* for a key; then again */
 #define BUSY_NS	  (200 * NS_PER_MS) /* between two tries while a driver has the UART */
-#define WORDS_MAX 4
 
 static handle_t log_handle;
 static struct edit editor;
@@ -71,23 +71,25 @@ static void failed(const char *what, int64_t err)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-static void cmd_dmesg(void)
+static void cmd_dmesg(const char *word)
 {
 	uint64_t cursor = 0;
 	char text[2048];
 	int64_t n;
 
+	(void)word;
 	while ((n = sys_log_read(log_handle, &cursor, text, sizeof(text))) > 0)
 		show(text, (size_t)n);
 	if (n < 0)
 		failed("dmesg", n);
 }
 
-static void cmd_mem(void)
+static void cmd_mem(const char *word)
 {
 	struct system_info info;
 	int64_t err = sys_system_info(log_handle, &info);
 
+	(void)word;
 	if (err < 0) {
 		failed("mem", err);
 		return;
@@ -107,13 +109,14 @@ static const char *state_name(uint32_t state)
 	return state < 4 ? names[state] : "?";
 }
 
-static void cmd_ps(void)
+static void cmd_ps(const char *word)
 {
 	handle_t silo = boot_handle("silo");
 	struct process_info infos[8];
 	uint64_t after = 0;
 	int64_t n;
 
+	(void)word;
 	if (silo == HANDLE_NONE) {
 		print("ps: no silo handle was given\n");
 		return;
@@ -133,27 +136,61 @@ static void cmd_ps(void)
 		failed("ps", n);
 }
 
-static void cmd_reboot(void)
+/* Only processes that ps lists: init and what it started beside its servers, not the silos'. */
+static void cmd_kill(const char *word)
 {
+	char *end;
+	uint64_t pid = strtoull(word, &end, 10);
+	int64_t process;
+	int err;
+
+	if (!pid || *end) {
+		print("use it as: kill PID, a number that ps lists\n");
+		return;
+	}
+	process = sys_process_open(boot_handle("silo"), pid);
+	if (process < 0) {
+		failed("kill", process);
+		return;
+	}
+	err = (int)sys_process_kill((handle_t)process, -1);
+	if (err)
+		failed("kill", err);
+	sys_handle_close((handle_t)process);
+}
+
+/* For who doubts the kernel: its registers and the way to here, then it stands still. */
+static void cmd_panic(const char *word)
+{
+	(void)word;
+	failed("panic", sys_machine_control(log_handle, MACHINE_PANIC, 0));
+}
+
+static void cmd_reboot(const char *word)
+{
+	(void)word;
 	failed("reboot", sys_machine_control(log_handle, MACHINE_RESET, 0));
 }
 
-static void cmd_help(void);
+static void cmd_help(const char *word);
 
 static const struct {
 	const char *name, *help;
-	void (*run)(void);
+	void (*run)(const char *word); /* the word behind the name, or "" */
 } commands[] = {
 	{"help", "this list", cmd_help},
 	{"dmesg", "the kernel's log", cmd_dmesg},
 	{"mem", "memory, processors, time", cmd_mem},
 	{"ps", "processes of the silo that this shell holds", cmd_ps},
+	{"kill", "PID: end a process that ps lists", cmd_kill},
+	{"panic", "stop the kernel; it shows its registers and stack", cmd_panic},
 	{"reboot", "reset the machine", cmd_reboot},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void cmd_help(void)
+static void cmd_help(const char *word)
 {
+	(void)word;
 	for (size_t i = 0; i < COMMANDS; i++)
 		print("  %-8s %s\n", commands[i].name, commands[i].help);
 	print("Turning the machine off needs ACPI, which devd has and this shell has not: reboot.\n");
@@ -161,14 +198,17 @@ static void cmd_help(void)
 
 static void line_run(char *line)
 {
-	char *word = line + strspn(line, " \t");
+	char *word = line + strspn(line, " \t"), *next = word + strcspn(word, " \t");
 
-	word[strcspn(word, " \t")] = '\0';
+	if (*next)
+		*next++ = '\0';
+	next += strspn(next, " \t");
+	next[strcspn(next, " \t")] = '\0';
 	if (!*word)
 		return;
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (!strcmp(commands[i].name, word)) {
-			commands[i].run();
+			commands[i].run(next);
 			return;
 		}
 	}

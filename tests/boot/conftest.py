@@ -7,7 +7,7 @@
     free_port()                 a TCP port of 127.0.0.1 that nobody has
 
 Every wait has a deadline and ends by what it waits for; no test sleeps. The serial log of each
-machine stays in build/results/boot/ when the test failed. Results go to build/results/boot.txt.
+machine stays in build/results/boot/ when the test failed. tests/conftest.py keeps the results.
 """
 import os
 import re
@@ -20,7 +20,6 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOP)
 sys.dont_write_bytecode = True
 
-from tools import results  # noqa: E402
 from tools.launcher import disk, guest, machine  # noqa: E402
 from tools.launcher.qmp import Qmp  # noqa: E402
 
@@ -57,56 +56,6 @@ class Console(guest.Guest):
     def stop(self):
         super().stop()
         self.monitor.close()
-
-
-def pytest_addoption(parser):
-    parser.addoption("--build", default="build", help="where the build is")
-    parser.addoption("--minutes", type=float, default=60, help="how long a soak test goes on")
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "soak: goes on for --minutes; only by `make soak`")
-    folder = os.path.join(config.getoption("--build"), "results")
-    config.bulkhead_results = results.Results(folder, "boot", quiet=True)
-
-
-def pytest_runtest_makereport(item, call):
-    """Remembers for the fixtures whether the test itself failed."""
-    if call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
-        item.bulkhead_failed = True
-
-
-class Recorder:
-    """One result line a test: a failing set-up or clean-up is the test's failure."""
-
-    def __init__(self, out):
-        self.out = out
-        self.words = {}
-
-    def pytest_runtest_logreport(self, report):
-        word = {"passed": "pass", "failed": "fail", "skipped": "skip"}[report.outcome]
-        if word == "fail" or self.words.get(report.nodeid, "pass") == "pass":
-            self.words[report.nodeid] = word
-        if report.when == "teardown":
-            name = report.nodeid.removeprefix("tests/boot/")
-            self.out.add(self.words.pop(report.nodeid), name)
-
-    def pytest_collectreport(self, report):
-        if report.failed:
-            self.out.add("fail", report.nodeid or "collection", "cannot be read")
-
-
-def pytest_sessionstart(session):
-    session.config.pluginmanager.register(Recorder(session.config.bulkhead_results))
-
-
-def pytest_unconfigure(config):
-    config.bulkhead_results.finish()
-
-
-@pytest.fixture(scope="session")
-def build(pytestconfig):
-    return os.path.abspath(pytestconfig.getoption("--build"))
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import time
 
 import ninep
 import pytest
-
-from tools.launcher import guest
+from helpers import remote, until
 
 ENOENT, EACCES = 2, 13
 FILES = r"""
@@ -72,21 +71,6 @@ def test_interrupt(boot):
     assert console.command("echo whole") == "whole\n"
 
 
-def until(console, line, regex, seconds=20):
-    """Types `line` again and again until its output matches. What is typed while the console is
-    being restarted is lost, so a silent one is typed again, too."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            console.send(f"{line}\n")
-            match = re.search(regex, console.prompt(3), re.MULTILINE)
-        except guest.GuestError:
-            match = None
-        if match:
-            return match
-        assert time.monotonic() < deadline, f"{line}: no {regex}\n{console.tail()}"
-
-
 @pytest.mark.parametrize(
     "victim", ["uart0", "consoled", "sh", "tmp", "rootd", "sipd", "devd", "bootfs"]
 )
@@ -102,16 +86,6 @@ def test_server_comes_back(boot, victim):
     for path in ("/boot", "/tmp", "/dev/sip", "/dev/cons", "/dev/uart0"):
         until(console, "mounts", f"^{path} ")
     until(console, "echo x > /tmp/x; cat /tmp/x", "^x$")
-
-
-def remote(boot, free_port, silo="exportd"):
-    port = free_port()
-    console = boot(f"--9p {port}")
-    console.prompt()
-    console.command(f"silo start {silo}")
-    # From then on nothing that is sent is lost.
-    until(console, "cat /dev/uart1/status", "^baud ")
-    return console, ninep.Client(port)
 
 
 def test_remote_client_reads(boot, free_port, build):

@@ -610,8 +610,6 @@ static int role_system(void)
 	channel_make(&driver);
 	driver_start();
 	mount(disk_connector(), "/scheme/block/" DISK);
-	/* From here on nothing is cut from the root device: leases do not need it. */
-	OK(sys_machine_control(boot_handle("children's log"), MACHINE_LOCK_DEVICES, 0));
 	pool_make();
 	ring_make();
 	wrong_offers();

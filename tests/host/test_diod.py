@@ -27,17 +27,14 @@ def tool(name):
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    """The host library, and the two programs of this folder linked with it."""
+def programs(tmp_path_factory, build):
+    """The two programs of this folder, linked with the host library (`make host` builds it)."""
     folder = tmp_path_factory.mktemp("9p")
-    subprocess.run(
-        ["make", "-s", "build/host/9p.a"], cwd=TOP, check=True, timeout=BUILD_SECONDS
-    )
     flags = "-std=gnu11 -g -O1 -Wall -Wextra -Werror -iquote . -iquote lib".split()
     flags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     for name, more in (("9p_tcp", ["tests/unit/9p_memfs.c"]), ("9p_use", [])):
         subprocess.run(
-            ["gcc", *flags, f"tests/host/{name}.c", *more, "build/host/9p.a"]
+            ["gcc", *flags, f"tests/host/{name}.c", *more, f"{build}/host/9p.a"]
             + ["-o", folder / name],
             cwd=TOP,
             check=True,

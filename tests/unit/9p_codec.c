@@ -384,6 +384,101 @@ static void one_message(uint8_t type, enum p9_dialect dialect)
 	assert_int_equal(decode(type, dialect, frame, len + 1, 0, again, sizeof(again)), -EBADMSG);
 }
 
+/* The short ways of hot.h take, refuse and write what the table does: every frame of a type, cut
+ * and stretched, with and without a payload outside, with every room around what it needs. */
+static void as_by_table(uint8_t type, enum p9_dialect dialect)
+{
+	uint8_t frame[512] = {0}, one[1024], two[1024];
+	size_t len = frame_make(type, dialect, frame);
+	static const uint32_t outsides[] = {0, 1, 5, 100000};
+	struct p9_tmsg t, t2;
+	struct p9_rmsg r, r2;
+	int n;
+
+	for (size_t cut = P9_HEAD; cut < len + 2; cut++) {
+		for (unsigned i = 0; i < 4; i++) {
+			set_size(frame, (uint32_t)cut + outsides[i]);
+			if (outsides[i])
+				memcpy(frame + cut - 4, &outsides[i], 4);
+			memset(&t, 0, sizeof(t));
+			memset(&t2, 0, sizeof(t2));
+			n = p9_decode_t(&t, dialect, frame, cut, outsides[i]);
+			assert_int_equal(n,
+					 p9_table_decode_t(&t2, dialect, frame, cut, outsides[i]));
+			if (!n)
+				assert_memory_equal(&t, &t2, sizeof(t));
+			memset(&r, 0, sizeof(r));
+			memset(&r2, 0, sizeof(r2));
+			n = p9_decode_r(&r, dialect, frame, cut, outsides[i]);
+			assert_int_equal(n,
+					 p9_table_decode_r(&r2, dialect, frame, cut, outsides[i]));
+			if (!n)
+				assert_memory_equal(&r, &r2, sizeof(r));
+			len = frame_make(type, dialect, frame);
+		}
+	}
+	if (p9_layouts[type].in[1] & 1u << dialect) {
+		assert_int_equal(p9_decode_t(&t, dialect, frame, len, 0), 0);
+		for (size_t cap = 0; cap < sizeof(one); cap++) {
+			n = p9_encode_t(&t, dialect, one, cap);
+			assert_int_equal(n, p9_table_encode_t(&t, dialect, two, cap));
+			if (n > 0)
+				assert_memory_equal(one, two, n);
+		}
+	} else {
+		assert_int_equal(p9_decode_r(&r, dialect, frame, len, 0), 0);
+		for (size_t cap = 0; cap < sizeof(one); cap++) {
+			n = p9_encode_r(&r, dialect, one, cap);
+			assert_int_equal(n, p9_table_encode_r(&r, dialect, two, cap));
+			if (n > 0)
+				assert_memory_equal(one, two, n);
+		}
+	}
+}
+
+static void hot_messages(void **state)
+{
+	(void)state;
+	for (unsigned type = 0; type < P9_TYPES; type++)
+		for (unsigned d = 0; d < P9_DIALECTS; d++)
+			if ((p9_layouts[type].in[0] | p9_layouts[type].in[1]) & 1u << d)
+				as_by_table((uint8_t)type, d);
+}
+
+/* Strings of every length around the words in which short ones are copied; too long ones. */
+static void hot_strings(void **state)
+{
+	static char text[70000];
+	static uint8_t one[70000], two[70000];
+	struct p9_tmsg t = {.type = P9_TRESOLVE, .tag = 3, .fid = 4}, back;
+	struct p9_rmsg r = {.type = P9_RRESOLVE, .tag = 3};
+	uint32_t lens[] = {0, 4095, 65535, 65536, 69000};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = (char)('a' + i % 23);
+	for (unsigned i = 0; i < 105; i++) {
+		uint32_t len = i < 100 ? i : lens[i - 100];
+		int n;
+
+		t.resolve.path = r.resolve.target = (struct p9_str){text, len};
+		n = p9_encode_t(&t, P9_DIALECT_LOCAL, one, sizeof(one));
+		assert_int_equal(n, p9_table_encode_t(&t, P9_DIALECT_LOCAL, two, sizeof(two)));
+		assert_int_equal(n, len <= 65535 ? 25 + (int)len : -EMSGSIZE);
+		if (n > 0) {
+			assert_memory_equal(one, two, n);
+			assert_int_equal(p9_decode_t(&back, P9_DIALECT_LOCAL, one, (size_t)n, 0),
+					 0);
+			assert_int_equal(back.resolve.path.len, len);
+			assert_memory_equal(back.resolve.path.ptr, text, len);
+		}
+		n = p9_encode_r(&r, P9_DIALECT_LOCAL, one, sizeof(one));
+		assert_int_equal(n, p9_table_encode_r(&r, P9_DIALECT_LOCAL, two, sizeof(two)));
+		if (n > 0)
+			assert_memory_equal(one, two, n);
+	}
+}
+
 static void every_message(void **state)
 {
 	unsigned count = 0;
@@ -568,6 +663,8 @@ int main(void)
 		cmocka_unit_test(golden_stat),
 		cmocka_unit_test(golden_extensions),
 		cmocka_unit_test(every_message),
+		cmocka_unit_test(hot_messages),
+		cmocka_unit_test(hot_strings),
 		cmocka_unit_test(wrong_types),
 		cmocka_unit_test(payload_outside),
 		cmocka_unit_test(limits),
