@@ -217,7 +217,8 @@ paddr_t frame_alloc_run_raw(struct account *a, uint64_t n, uint64_t align, uint3
 {
 	if (align < PAGE_SIZE)
 		align = PAGE_SIZE;
-	if (!n || n > free_count || frames_refused(a) || account_charge(a, RES_MEMORY, n << PAGE_SHIFT))
+	if (!n || n > free_count || frames_refused(a) ||
+	    account_charge(a, RES_MEMORY, n << PAGE_SHIFT))
 		return 0;
 	for (unsigned i = 0; i < range_count; i++) {
 		struct range *r = &ranges[i];

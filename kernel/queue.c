@@ -203,7 +203,7 @@ struct watch *watch_make(struct queue *q, uint32_t kind, uint64_t key, struct ac
 static void handler_gone(struct process *p)
 {
 	p->handler = NULL;
-	list_for_each(t, &p->threads, struct thread, process_node)
+	list_for_each (t, &p->threads, struct thread, process_node)
 		if (t->run == THREAD_FAULTED) {
 			thread_crash(t, t->fault.reason, t->fault.code, t->fault.address);
 			return; /* the process ends, with all its threads */

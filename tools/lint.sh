@@ -64,4 +64,5 @@ check clang-format clang-format format
 check cppcheck cppcheck cpp
 check python python3 python
 check shell sh shell
+check links /usr/bin/python3 /usr/bin/python3 -B tools/check_links.py
 exit $status

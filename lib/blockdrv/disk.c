@@ -19,8 +19,7 @@
 #define DEADLINE_MIN_MS	    50u
 #define DEADLINE_MAX_MS	    60000u
 
-/* ---- ending requests ---------------------------------------------------------------------------
- */
+/* ---- ending requests ------------------------------------------------------------- */
 
 static void count(struct block_disk *disk, const struct block_request *r, int status)
 {
@@ -85,8 +84,7 @@ void block_done(struct block_request *r, int status)
 	request_end(r, status);
 }
 
-/* ---- deadlines and errors
- * ------------------------------------------------------------------------- */
+/* ---- deadlines and errors -------------------------------------------------------- */
 
 /* All that the device had waits again, but for those that `end` chooses a status for. */
 static void give_back_all(struct block_disk *disk,
@@ -234,8 +232,7 @@ static void on_timer(struct serve_watch *w, const struct event *e)
 	block_disk_run(disk);
 }
 
-/* ---- taking and giving
- * ------------------------------------------------------------------------------ */
+/* ---- taking and giving ----------------------------------------------------------- */
 
 static struct block_request *request_free(struct block_disk *disk)
 {
@@ -376,8 +373,7 @@ void block_disk_run(struct block_disk *disk)
 		log_print("%s: the client's bell is gone", disk->name);
 }
 
-/* ---- the driver
- * --------------------------------------------------------------------------------------- */
+/* ---- the driver ------------------------------------------------------------------ */
 
 static void on_interrupt(struct serve_watch *w, const struct event *e)
 {

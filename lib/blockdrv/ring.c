@@ -20,7 +20,7 @@
 
 enum { OFFER_RING, OFFER_POOL, OFFER_BELL, OFFER_CLIENT_BELL, OFFER_HANDLES };
 
-/* ---- checking -------------------------------------------------------------------------------- */
+/* ---- checking -------------------------------------------------------------------- */
 
 static int handle_check(handle_t h, uint32_t type, uint32_t rights)
 {
@@ -68,8 +68,7 @@ static int offer_check(const struct serve_call *c, struct ring_geometry *g, uint
 	return err ? err : ring_geometry_check(g, *ring_len);
 }
 
-/* ---- the pool ----------------------------------------------------------------------------------
- */
+/* ---- the pool -------------------------------------------------------------------- */
 
 static void pool_unmap(struct block_ring *k)
 {
@@ -104,8 +103,7 @@ static int pool_map(struct block_ring *k)
 	return 0;
 }
 
-/* ---- the ring
- * ------------------------------------------------------------------------------------ */
+/* ---- the ring -------------------------------------------------------------------- */
 
 static int ring_map(struct block_ring *k)
 {

@@ -56,7 +56,7 @@ void pci_command(const struct pci_access *a, uint32_t source, uint32_t clear, ui
 	a->write(a->ctx, source, PCI_COMMAND, 2, (command & ~clear) | set);
 }
 
-/* ---- BARs ---------------------------------------------------------------------------- */
+/* ---- BARs ------------------------------------------------------------------------ */
 
 static uint32_t bar_probe(const struct pci_access *a, uint32_t source, uint32_t offset,
 			  uint32_t *mask)
@@ -128,7 +128,7 @@ static bool bar_holds(const struct pci_function *f, uint32_t bar, uint32_t offse
 	       offset <= f->bar[bar].size && len <= f->bar[bar].size - offset;
 }
 
-/* ---- capabilities ------------------------------------------------------------------------ */
+/* ---- capabilities ---------------------------------------------------------------- */
 
 static void msi_read(const struct pci_access *a, struct pci_function *f, uint32_t at)
 {
@@ -211,7 +211,7 @@ const struct pci_virtio *pci_virtio_find(const struct pci_function *f, enum pci_
 	return NULL;
 }
 
-/* ---- functions ------------------------------------------------------------------------------ */
+/* ---- functions ------------------------------------------------------------------- */
 
 int pci_function_read(const struct pci_access *a, uint32_t source, struct pci_function *f)
 {

@@ -122,7 +122,7 @@ struct devd {
 	uint32_t dma_serial;
 };
 
-/* ---- firmware.c: ACPI; power; the clock ---------------------------------------------------- */
+/* ---- firmware.c: ACPI; power; the clock ------------------------------------------ */
 /* What is not found is left empty; the log says so. */
 void firmware_read(struct devd *d);
 /* GSI and IRQ_* flags of an ISA interrupt. */
@@ -133,7 +133,7 @@ DEVD_MUST int power_reset(struct devd *d);
 /* rtc.c: set the wall clock by the CMOS clock. */
 void rtc_read(struct devd *d);
 
-/* ---- config.c ------------------------------------------------------------------------------- */
+/* ---- config.c -------------------------------------------------------------------- */
 void config_init(struct devd *d);
 /* Bytes of configuration space that a function has here: 256 or 4096. */
 uint32_t config_size(const struct devd *d);
@@ -141,7 +141,7 @@ uint32_t config_size(const struct devd *d);
 volatile void *phys_map(struct devd *d, uint64_t base, uint64_t len, uint32_t prot);
 void phys_unmap(struct devd *d, volatile void *at, uint64_t len);
 
-/* ---- units.c --------------------------------------------------------------------------------- */
+/* ---- units.c --------------------------------------------------------------------- */
 /* Find functions (or take over what the predecessor had found), cut devices, adopt leases. */
 DEVD_MUST int units_find(struct devd *d);
 struct unit *unit_by_source(struct devd *d, uint32_t source);
@@ -156,8 +156,7 @@ void platform_units(struct devd *d);
 /* Keep a handle for a successor; *handle becomes the kept one. */
 DEVD_MUST int handle_keep(struct devd *d, handle_t *handle);
 
-/* ---- lease.c -----------------------------------------------------------------------------------
- */
+/* ---- lease.c --------------------------------------------------------------------- */
 /* The only writer of unit->state. */
 void unit_set(struct unit *u, enum unit_state state);
 /* May this asker lease (for a silo that he names)? Reset a unit? Lock and write configuration
@@ -182,8 +181,7 @@ int lease_gethandle(struct p9_call *call, enum p9_handle_kind kind, uint64_t arg
 int lease_command_reset(struct p9_call *call, int argc, char **argv);
 int lease_command_flush(struct p9_call *call);
 
-/* ---- reset.c
- * ------------------------------------------------------------------------------------- */
+/* ---- reset.c --------------------------------------------------------------------- */
 /* Silence a function: bus mastering off, no interrupts. */
 void function_quiet(struct unit *u);
 /* Begin; lease_reset_done follows, in this call or later. */
@@ -192,14 +190,12 @@ void function_reset(struct unit *u);
 void function_enable(struct unit *u, bool master);
 const char *reset_name(const struct unit *u);
 
-/* ---- msix.c
- * --------------------------------------------------------------------------------------- */
+/* ---- msix.c ---------------------------------------------------------------------- */
 /* serve->call: PCI_CALL_MSIX. */
 int64_t devd_call(struct serve *s, struct serve_call *c);
 void messages_off(struct unit *u);
 
-/* ---- the trees
- * --------------------------------------------------------------------------------------- */
+/* ---- the trees ------------------------------------------------------------------- */
 extern const struct p9_file devd_tree;
 extern const struct p9_file pci_dir[], mem_dir[], irq_dir[], dma_dir[], platform_dir[];
 extern const struct p9_objects pci_objects, platform_objects, irq_objects, dma_objects;

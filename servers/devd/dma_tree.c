@@ -54,8 +54,7 @@ void dma_files_end(struct unit *u)
 			dma_end(&u->devd->dma[i]);
 }
 
-/* ---- alloc
- * ---------------------------------------------------------------------------------------- */
+/* ---- alloc ----------------------------------------------------------------------- */
 
 static struct unit *lease_named(struct devd *d, uint32_t silo, const char *name)
 {
@@ -160,8 +159,7 @@ static int alloc_text(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- ctl
- * ------------------------------------------------------------------------------------------- */
+/* ---- ctl ------------------------------------------------------------------------- */
 
 static int ctl_text(struct p9_call *call, struct p9_text *out)
 {
@@ -173,8 +171,7 @@ static int ctl_text(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- ID
- * ---------------------------------------------------------------------------------------------- */
+/* ---- ID -------------------------------------------------------------------------- */
 
 static int objects_next(void *ctx, uint32_t after, uint32_t *obj, char *name)
 {

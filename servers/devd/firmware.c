@@ -101,7 +101,7 @@ uint32_t firmware_line(const struct devd *d, uint32_t isa, uint32_t *flags)
 	return isa;
 }
 
-/* ---- power ------------------------------------------------------------------------------- */
+/* ---- power ----------------------------------------------------------------------- */
 
 static int sleep_write(struct devd *d, uint16_t port, uint8_t type)
 {

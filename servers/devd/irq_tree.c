@@ -71,8 +71,7 @@ static void on_irq(struct serve_watch *w, const struct event *e)
 		irq_answer(i, req);
 }
 
-/* ---- ctl
- * ----------------------------------------------------------------------------------------- */
+/* ---- ctl ------------------------------------------------------------------------- */
 
 static struct unit *line_unit(struct devd *d, uint32_t silo, uint32_t line)
 {
@@ -153,8 +152,7 @@ static const struct p9_command commands[] = {
 	{.word = NULL},
 };
 
-/* ---- N: the object's number is the line + 1
- * ------------------------------------------------------ */
+/* ---- N: the object's number is the line + 1 -------------------------------------- */
 
 static int objects_next(void *ctx, uint32_t after, uint32_t *obj, char *name)
 {

@@ -46,7 +46,7 @@ int manage_gate(const struct unit *u, const struct identity *from)
 	return u->state != UNIT_FREE && u->silo == from->silo ? 0 : config_gate(from);
 }
 
-/* ---- taking ------------------------------------------------------------------------------ */
+/* ---- taking ---------------------------------------------------------------------- */
 
 static int lease_cut(struct unit *u, uint32_t silo)
 {
@@ -132,7 +132,7 @@ int lease_gethandle(struct p9_call *call, enum p9_handle_kind kind, uint64_t arg
 	return 0;
 }
 
-/* ---- taking back ----------------------------------------------------------------------------- */
+/* ---- taking back ----------------------------------------------------------------- */
 
 static void lease_end(struct unit *u)
 {

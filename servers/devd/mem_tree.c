@@ -18,7 +18,7 @@
 
 #define COMMAND_MAX 64u
 
-/* ---- registers ------------------------------------------------------------------------------- */
+/* ---- registers ------------------------------------------------------------------- */
 
 static uint64_t register_get(const volatile void *at, uint32_t width)
 {
@@ -83,8 +83,7 @@ static int mem_write(struct p9_call *call, uint64_t offset, uint32_t count)
 	return err;
 }
 
-/* ---- ports --------------------------------------------------------------------------------------
- */
+/* ---- ports ----------------------------------------------------------------------- */
 
 /* The device handle to use, or 0: not leased. */
 static handle_t port_device(struct p9_call *call, uint64_t port, uint32_t width)

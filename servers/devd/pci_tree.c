@@ -35,8 +35,7 @@ static const struct unit *unit(struct p9_call *call)
 	return unit_of(call->ctx, call->obj);
 }
 
-/* ---- /dev/pci/ctl and bus ----------------------------------------------------------------------
- */
+/* ---- /dev/pci/ctl and bus -------------------------------------------------------- */
 
 static int ctl_text(struct p9_call *call, struct p9_text *out)
 {
@@ -94,8 +93,7 @@ static int bus_text(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
-/* ---- BDF ----------------------------------------------------------------------------------------
- */
+/* ---- BDF ------------------------------------------------------------------------- */
 
 static int config_read(struct p9_call *call, uint64_t offset, uint32_t count)
 {

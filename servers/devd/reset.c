@@ -54,7 +54,7 @@ static bool answers(const struct unit *u)
 	return pci_present(&u->devd->access, u->f->source);
 }
 
-/* ---- the ways -------------------------------------------------------------------------------- */
+/* ---- the ways -------------------------------------------------------------------- */
 
 static bool flr_fits(const struct unit *u)
 {
@@ -160,8 +160,7 @@ const char *reset_name(const struct unit *u)
 	return "none";
 }
 
-/* ---- going through them -------------------------------------------------------------------------
- */
+/* ---- going through them ---------------------------------------------------------- */
 
 static void regs_drop(struct unit *u)
 {
@@ -235,8 +234,7 @@ void function_reset(struct unit *u)
 	reset_go(u);
 }
 
-/* ---- the command register
- * ------------------------------------------------------------------------- */
+/* ---- the command register -------------------------------------------------------- */
 
 void function_quiet(struct unit *u)
 {

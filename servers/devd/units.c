@@ -45,7 +45,7 @@ const char *unit_state_name(enum unit_state state)
 	return "unknown";
 }
 
-/* ---- by name and number ------------------------------------------------------------------ */
+/* ---- by name and number ---------------------------------------------------------- */
 
 struct unit *unit_of(struct devd *d, uint32_t obj)
 {
@@ -81,7 +81,7 @@ int unit_name_next(struct devd *d, const char *kind, uint32_t after, uint32_t *o
 	return -ENOENT;
 }
 
-/* ---- what a function's lease may use -------------------------------------------------------- */
+/* ---- what a function's lease may use --------------------------------------------- */
 
 static uint64_t page_down(uint64_t at)
 {
@@ -178,7 +178,7 @@ static void function_args(const struct devd *d, struct unit *u)
 	u->args.lines[0] = gsi + 1;
 }
 
-/* ---- finding --------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------- */
 
 static int state_map(struct devd *d)
 {
@@ -251,8 +251,7 @@ static void functions_units(struct devd *d)
 	}
 }
 
-/* ---- device objects -----------------------------------------------------------------------------
- */
+/* ---- device objects -------------------------------------------------------------- */
 
 /* Bridges stay with devd. */
 static bool leasable(const struct unit *u)

@@ -19,8 +19,7 @@
 _Static_assert(sizeof(struct ahci_table) + BLOCK_RANGES * sizeof(struct ahci_range) <= PAGE_SIZE,
 	       "a command table fits a page");
 
-/* ---- filling a slot
- * ------------------------------------------------------------------------------- */
+/* ---- filling a slot -------------------------------------------------------------- */
 
 static struct ahci_table *table_of(const struct ahci_port *p, uint32_t slot)
 {
@@ -129,8 +128,7 @@ void command_kick(struct ahci_port *p)
 		p->regs[PORT_CI] = fresh;
 }
 
-/* ---- taking
- * ---------------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------- */
 
 bool command_take(struct ahci_port *p)
 {

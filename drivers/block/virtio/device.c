@@ -50,8 +50,7 @@ static void put64(volatile uint8_t *at, uint32_t offset, uint64_t value)
 	put32(at, offset + 4, (uint32_t)(value >> 32));
 }
 
-/* ---- registers ---------------------------------------------------------------------------------
- */
+/* ---- registers ------------------------------------------------------------------- */
 
 static int structure_map(struct virtio *v, const char *line, uint64_t least, volatile uint8_t **at,
 			 uint64_t *base, uint64_t *len)
@@ -90,8 +89,7 @@ int virtio_find(struct virtio *v)
 	return 0;
 }
 
-/* ---- reset and features
- * ---------------------------------------------------------------------------- */
+/* ---- reset and features ---------------------------------------------------------- */
 
 int virtio_stop(struct virtio *v)
 {
@@ -145,8 +143,7 @@ static int features_choose(struct virtio *v)
 	return get8(v->common, COMMON_STATUS) & STATUS_FEATURES_OK ? 0 : -ENODEV;
 }
 
-/* ---- what the disk is
- * -------------------------------------------------------------------------------- */
+/* ---- what the disk is ------------------------------------------------------------ */
 
 /* Read until it did not change meanwhile. */
 static int config_read(struct virtio *v, uint64_t *sectors, uint32_t *size_max, uint32_t *seg_max)
@@ -184,8 +181,7 @@ static int disk_describe(struct virtio *v)
 	return 0;
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------- */
 
 /* The queue has its memory since the first start. */
 static int queue_enable(struct virtio *v)

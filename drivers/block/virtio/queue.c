@@ -33,8 +33,7 @@ _Static_assert(PAGE_SIZE % TABLE_BYTES == 0, "tables do not cross pages");
 #define RING_INDEX   1u
 #define RING_ENTRIES 2u
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------- */
 
 static int memory_make(struct virtio *v, uint64_t pages)
 {
@@ -93,8 +92,7 @@ void queue_clear(struct virtio *v)
 	v->avail_index = v->used_index = v->kicked = 0;
 }
 
-/* ---- giving
- * ------------------------------------------------------------------------------------------ */
+/* ---- giving ---------------------------------------------------------------------- */
 
 static struct vring_desc *table_of(struct virtio *v, uint32_t slot)
 {
@@ -159,8 +157,7 @@ void queue_kick(struct virtio *v)
 		*v->notify = 0;
 }
 
-/* ---- taking
- * ---------------------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------- */
 
 static int status_errno(uint8_t status)
 {

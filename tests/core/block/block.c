@@ -7,20 +7,17 @@
  * The driver is killed with requests in flight; its function is reset, a successor gets a fresh
  * lease, and every request is given again, as a file system does.
  *
- * Everything runs in one role, since its servers outlive single tests. Built once for each driver,
- * with its name, the disk's name and part, and what /dev/pci/bus says of the function.
+ * Built once for each driver, with its name, the disk's name and part, and what /dev/pci/bus says
+ * of the function.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "9p/client.h"
-#include "core.h"
-#include "cpio/cpio.h"
 #include "ring/ring.h"
 #include "serve/client_channel.h"
 #include "serve/ns.h"
-#include "serve/register.h"
-#include "servers/init/kept.h"
+#include "tests/core/block/system.h"
 
 #ifndef DRIVER
 #define DRIVER "virtio-blk"
@@ -30,162 +27,22 @@
 #endif
 
 #define DRIVER_SILO 20u
-#define DEVD_SILO   5u
 #define ENTRIES	    128u
 #define SEGMENTS    1024u
 #define POOL_BYTES  (8ull << 20)
-#define PATIENCE    (20 * NS_PER_S)
 
-/* A server, its channel kept here. */
-struct child {
-	struct spawned spawned;
-	handle_t channel, connector;
-	bool alive;
-};
-
-static const uint8_t *archive;
-static uint64_t archive_len;
-static struct spawn_shim shim;
-static struct child rootd, devd, driver;
-static handle_t registrar, driver_silo, devd_silo, devd_state, queue, lease;
+static struct child driver;
+static handle_t driver_silo, queue, lease;
 static char function[16];
 
-/* ---- starting programs ------------------------------------------------------------------------
- */
-
-static struct spawn_image find(const char *path)
-{
-	struct spawn_image packed, aligned;
-	struct cpio_entry entry;
-
-	OK(cpio_find(archive, archive_len, path, &entry));
-	packed = (struct spawn_image){.vmo = boot_handle("archive"),
-				      .offset = (uint64_t)((const uint8_t *)entry.data - archive),
-				      .len = entry.size,
-				      .bytes = entry.data};
-	OK(spawn_image_copy(&packed, &aligned));
-	return aligned;
-}
-
-static void archive_map(void)
-{
-	struct map_args map = {.vmo = boot_handle("archive"), .flags = PROT_R};
-	struct spawn_image image;
-	struct vmo_info info;
-	int64_t at;
-
-	OK(sys_vmo_info(map.vmo, &info));
-	map.len = archive_len = info.size;
-	at = sys_aspace_map(core_aspace, &map);
-	CHECK(at > 0);
-	archive = (const uint8_t *)at;
-	image = find("boot/shim");
-	OK(spawn_shim_open(&image, &shim));
-}
-
-static void child_run(struct child *c, const char *name, const char *argument, handle_t silo,
-		      struct spawn_handle *more, unsigned count)
-{
-	const char *argv[] = {name, argument, NULL};
-	handle_t log = boot_handle("children's log");
-	struct spawn_handle handles[40] = {{"log", log, RIGHTS_SAME, 0, 0},
-					   {"fd:1", log, RIGHTS_SAME, 0, 0},
-					   {"fd:2", log, RIGHTS_SAME, 0, 0},
-					   {"serve", c->channel, RIGHTS_SAME, 0, 0}};
-	struct spawn_args args = {.shim = &shim,
-				  .silo = silo,
-				  .name = name,
-				  .argv = argv,
-				  .handles = handles,
-				  .handle_count = 4 + count,
-				  .pledges = PLEDGES_ALL};
-	char path[64];
-
-	if (count)
-		memcpy(handles + 4, more, count * sizeof(*more));
-	snprintf(path, sizeof(path), "boot/bin/%s", name);
-	args.image = find(path);
-	OK(spawn_run(&args, &c->spawned));
-	core_close(args.image.vmo);
-	c->alive = true;
-}
-
-static void channel_make(struct child *c)
-{
-	c->channel = TAKE(sys_channel_create());
-	c->connector = TAKE(sys_channel_sender(c->channel, SERVE_BADGE_CONNECTOR,
-					       SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND, REPLY_NONE));
-}
-
-static void mount(handle_t connector, const char *path)
-{
-	OK(register_mount(registrar, path, connector, time_in(PATIENCE)));
-}
-
-static handle_t ns_handle(void)
-{
-	return TAKE(sys_handle_dup(rootd.connector, RIGHTS_SAME));
-}
-
-static void devd_start(const struct kept *kept, unsigned count)
-{
-	struct spawn_handle handles[36] = {{"device", core_device, RIGHTS_SAME, 0, 0},
-					   {"state", devd_state, RIGHTS_SAME, 0, 0}};
-
-	CHECK(count <= 34);
-	for (unsigned i = 0; i < count; i++)
-		handles[2 + i] =
-			(struct spawn_handle){NULL, kept[i].handle, RIGHTS_SAME, HANDLE_KEPT, 0};
-	child_run(&devd, "devd", NULL, devd_silo, handles, 2 + count);
-}
-
-static void servers_start(void)
-{
-	static const char *const paths[] = {"/dev/pci", "/dev/mem",	 "/dev/irq",
-					    "/dev/dma", "/dev/platform", "/dev/power"};
-	channel_make(&rootd);
-	registrar = TAKE(sys_channel_sender(rootd.channel, SERVE_BADGE_REGISTRAR,
-					    RIGHT_BIND | SERVE_RIGHTS_SEND, REPLY_NONE));
-	child_run(&rootd, "rootd", NULL, core_silo, NULL, 0);
-	channel_make(&devd);
-	devd_silo = core_silo_make(DEVD_SILO, 0777, NULL);
-	devd_state = TAKE(sys_vmo_create(1 << 20, VMO_ANON));
-	devd_start(NULL, 0);
-	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		mount(TAKE(sys_channel_sender(devd.channel, SERVE_BADGE_SUB + i,
-					      SERVE_RIGHTS_FILE | SERVE_RIGHTS_SEND, REPLY_NONE)),
-		      paths[i]);
-	OK(ns_init_handle(ns_handle()));
-}
-
-/* ---- the lease and the driver
- * ----------------------------------------------------------------------- */
-
-static void function_find(void)
-{
-	static char bus[16384];
-	char *at, *line;
-
-	CHECK(ns_load_text("/dev/pci/bus", bus, sizeof(bus)) > 0);
-	at = strstr(bus, MATCH);
-	CHECK(at);
-	for (line = at; line > bus && line[-1] != '\n'; line--)
-		;
-	snprintf(function, sizeof(function), "%.*s", (int)strcspn(line, " "), line);
-}
+/* ---- the lease and the driver ---------------------------------------------------- */
 
 static int lease_take(uint32_t silo, handle_t *out)
 {
-	struct p9_file *f;
 	char path[64];
-	uint64_t value;
-	int err;
 
 	snprintf(path, sizeof(path), "/dev/pci/%s/ctl", function);
-	OK(p9_client_walk(ns_client(), path, false, &f));
-	err = p9_client_gethandle(f, P9_HANDLE_DEVICE, silo, &value, out);
-	p9_client_close(f);
-	return err;
+	return lease_path(path, silo, out);
 }
 
 static void driver_start(void)
@@ -201,23 +58,6 @@ static void driver_start(void)
 	core_close(lease);
 }
 
-static uint32_t silo_state(handle_t silo)
-{
-	struct silo_info info;
-
-	OK(sys_silo_info(silo, &info));
-	return info.state;
-}
-
-static void silo_again(handle_t silo)
-{
-	OK(sys_silo_control(silo, SILO_OP_RESET, 0));
-	OK(sys_silo_control(silo, SILO_OP_LOAD, 0));
-	OK(sys_silo_control(silo, SILO_OP_READY, 0));
-	OK(sys_silo_control(silo, SILO_OP_START, 0));
-}
-
-/* Kill it, as whoever supervises it would see it end; then as the supervisor does. */
 static void driver_kill(void)
 {
 	char path[64];
@@ -235,8 +75,7 @@ static void driver_kill(void)
 	silo_again(driver_silo);
 }
 
-/* ---- the ring
- * ------------------------------------------------------------------------------------------ */
+/* ---- the ring -------------------------------------------------------------------- */
 
 static struct ring_client client;
 static handle_t ring_vmo, pool_vmo, bell, driver_bell;
@@ -287,7 +126,8 @@ static int64_t offer(uint64_t pool_bytes)
 		p9_client_close(session);
 	OK(ns_open("/scheme/block/" DISK "/ctl", P9_O_RDWR, 0, &session));
 	memcpy(message_page()->handles, handles, sizeof(handles));
-	CHECK(ipc_call(channel_link_handle(session->conn->link), &m, time_in(PATIENCE)) >= 0);
+	CHECK(ipc_call(channel_link_handle(session->conn->link), &m, time_in(SYSTEM_PATIENCE)) >=
+	      0);
 	if (m.w[0])
 		return (int64_t)m.w[0];
 	CHECK_EQ(m.w[1], 512);
@@ -307,7 +147,7 @@ static void ring_bell(void)
 /* The next completion; false when none came in time. */
 static bool completion(struct ring_completion *c)
 {
-	uint64_t deadline = time_in(PATIENCE);
+	uint64_t deadline = time_in(SYSTEM_PATIENCE);
 	struct event e;
 	int r;
 
@@ -348,8 +188,7 @@ static int one(uint8_t op, uint64_t sector, uint32_t sectors, uint64_t offset, u
 	return c.status;
 }
 
-/* ---- what is tested
- * ----------------------------------------------------------------------------------------- */
+/* ---- what is tested -------------------------------------------------------------- */
 
 static uint64_t stamp(uint64_t sector, uint64_t word, uint64_t salt)
 {
@@ -592,24 +431,16 @@ static handle_t disk_connector(void)
 				       REPLY_NONE));
 }
 
-static void child_end(struct child *c)
-{
-	if (c->alive)
-		spawn_discard(&c->spawned);
-	c->alive = false;
-}
-
 static int role_system(void)
 {
 	uint64_t limits[LIMIT_KEYS] = {0};
 
-	archive_map();
-	servers_start();
-	function_find();
+	system_start();
+	function_find(MATCH, function);
 	driver_silo = core_silo_make(DRIVER_SILO, 076, limits);
 	channel_make(&driver);
 	driver_start();
-	mount(disk_connector(), "/scheme/block/" DISK);
+	system_mount(disk_connector(), "/scheme/block/" DISK);
 	pool_make();
 	ring_make();
 	wrong_offers();
@@ -628,32 +459,10 @@ static int role_system(void)
 		killed(i);
 	speed();
 	child_end(&driver);
-	child_end(&devd);
-	child_end(&rootd);
+	system_end();
 	return 0;
 }
 
-static void disk(void)
-{
-	struct spawn_handle handles[] = {{"device", core_device, RIGHTS_SAME, 0, 0},
-					 {"silo", core_silo, RIGHTS_SAME, 0, 0},
-					 {"children's log", core_log, RIGHTS_SAME, 0, 0},
-					 {"archive", boot_handle("archive"), RIGHTS_SAME, 0, 0}};
-	struct spawned s;
-	struct process_info info;
-	struct event event;
-	handle_t wait = TAKE(sys_queue_create());
-
-	core_spawn(&s, "system", NULL, HANDLE_NONE, handles, 4);
-	CHECK(sys_queue_add(wait, s.process, EVENT_PROCESS, 1, 0, PROCESS_EV_EXIT) > 0);
-	CHECK(sys_queue_wait(wait, &event, 1, time_in(90 * NS_PER_S)) >= 0);
-	OK(sys_process_info(s.process, &info));
-	CHECK_EQ(info.reason, FAULT_NONE);
-	CHECK_EQ(info.code, 0);
-	spawn_discard(&s);
-	core_close(wait);
-}
-
-const struct core_test core_tests[] = {{"disk", disk}, {NULL, NULL}};
+const struct core_test core_tests[] = {{"disk", system_role}, {NULL, NULL}};
 
 const struct core_role core_roles[] = {{"system", role_system}, {NULL, NULL}};
