@@ -375,6 +375,20 @@ static void client_fail(struct thread *client, int error)
 	thread_wake(client, error);
 }
 
+/* A received call will not be answered: its channel or its sender is gone. Whoever holds it finds
+ * it abandoned. */
+static void call_cut(struct thread *client)
+{
+	if (client->server) {
+		client->server->client = NULL;
+		client->server->client_gone = true;
+		loan_end_now(client->server);
+	}
+	if (client->reply)
+		client->reply->client = NULL;
+	client_fail(client, -EPIPE);
+}
+
 /* Find the request that a reply argument names. *client NULL: it was abandoned. The reply
  * object, if any, is detached; its capability is returned for closing after success. */
 static int request_find(struct thread *cur, handle_t h, struct thread **client, struct cap **cap)
@@ -816,18 +830,8 @@ void channel_unhandled(struct object *o)
 			call_leave(t);
 			thread_wake(t, -EPIPE);
 		}
-	while (!list_empty(&ch->unanswered)) {
-		struct thread *t = list_first(&ch->unanswered, struct thread, call_node);
-
-		if (t->server) {
-			t->server->client = NULL;
-			t->server->client_gone = true;
-			loan_end_now(t->server);
-		}
-		if (t->reply)
-			t->reply->client = NULL;
-		client_fail(t, -EPIPE);
-	}
+	while (!list_empty(&ch->unanswered))
+		call_cut(list_first(&ch->unanswered, struct thread, call_node));
 	while (!list_empty(&ch->messages)) {
 		struct message *m = list_first(&ch->messages, struct message, node);
 
@@ -957,6 +961,9 @@ int64_t sys_sender_kill(struct thread *cur, handle_t channel, uint64_t badge)
 				call_leave(t);
 				thread_wake(t, -EPIPE);
 			}
+	list_for_each_safe (t, &s->channel->unanswered, struct thread, call_node)
+		if (t->call_badge == badge)
+			call_cut(t);
 	return 0;
 }
 

@@ -29,6 +29,7 @@ class Client:
     def __init__(self, port, seconds=20):
         deadline = time.monotonic() + seconds
         self.socket = socket.create_connection(("127.0.0.1", port), seconds)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(max(deadline - time.monotonic(), 1))
         self.fids = 0
         self.tag = 0

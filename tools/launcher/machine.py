@@ -74,7 +74,9 @@ class Machine:
         words += ["-m", self.memory, "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT},iosize=4"]
         words += self._image() + self.serial
         if self.ninep_port:
-            socket = f"socket,id=ninep,host=127.0.0.1,port={self.ninep_port},server=on,wait=off"
+            # The line gives few bytes at a time: they go on at once.
+            socket = f"socket,id=ninep,host=127.0.0.1,port={self.ninep_port}"
+            socket += ",server=on,wait=off,nodelay=on"
             words += ["-chardev", socket, "-serial", "chardev:ninep"]
         if self.qmp:
             words += ["-chardev", f"socket,id=qmp,path={self.qmp}"]
