@@ -156,13 +156,7 @@ void frame_init(const struct phys_range *usable, unsigned n)
 /* Eight bytes a step. The barrier keeps the compiler from calling memset instead. */
 void page_zero(void *page)
 {
-	uint64_t *p = page;
-
-	for (uint64_t *end = p + PAGE_SIZE / 8; p != end; p += 16) {
-		p[0] = p[1] = p[2] = p[3] = p[4] = p[5] = p[6] = p[7] = 0;
-		p[8] = p[9] = p[10] = p[11] = p[12] = p[13] = p[14] = p[15] = 0;
-		__asm__ volatile("" ::: "memory");
-	}
+	arch_zero_words(page, PAGE_SIZE / 8);
 }
 
 static inline void frame_own(struct frame *f, struct account *a, uint32_t flags)

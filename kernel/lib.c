@@ -2,13 +2,14 @@
 /*
  * lib.c: the memory and string functions that compilers and kernel call.
  *
- * Copies go by eight bytes, unaligned where they fall so. No `rep`: each of its turns counts as
- * an instruction when instructions are the measure. The empty asm in the loops keeps the
+ * Copies go by eight bytes, unaligned where they fall so; long ones by the machine's own word
+ * copy, which is shorter by counted instructions, and faster under emulation. The empty asm in the loops keeps the
  * compiler from turning them into calls of the very functions that they are in.
  */
-#include "base.h"
+#include "arch/regs.h"
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
+#define LONG_COPY 512 /* from here on the machine's own copy is shorter */
 #define KEEP_LOOP() __asm__ volatile("" ::: "memory")
 
 void *memcpy(void *dst, const void *src, size_t n)
@@ -16,6 +17,11 @@ void *memcpy(void *dst, const void *src, size_t n)
 	char *d = dst;
 	const char *s = src;
 
+	if (n >= LONG_COPY) {
+		d = arch_copy_words(d, s, n / 8);
+		s += n & ~(size_t)7;
+		n &= 7;
+	}
 	for (; n >= 64; n -= 64, d += 64, s += 64) {
 		word_t *to = (word_t *)d;
 		const word_t *from = (const word_t *)s;

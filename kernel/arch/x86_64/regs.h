@@ -57,6 +57,19 @@ static inline void arch_relax(void)
  * then on another CPU may run or free that thread. */
 void arch_release(void);
 
+/* Copy `words` times 8 bytes upwards; answers the end of dst. */
+static inline char *arch_copy_words(char *dst, const char *src, uint64_t words)
+{
+	__asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(words) : : "memory");
+	return dst;
+}
+
+/* Set `words` times 8 bytes to 0. */
+static inline void arch_zero_words(void *dst, uint64_t words)
+{
+	__asm__ volatile("rep stosq" : "+D"(dst), "+c"(words) : "a"(0) : "memory");
+}
+
 /* Message words and results, by position. */
 #define REGS_WORD0(r)	 ((r)->rdx)
 #define REGS_WORD1(r)	 ((r)->r10)
