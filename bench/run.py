@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: ISC
 """Measures Bulkhead and Linux in the same QEMU and prints the tables (`make bench`).
 
-    run.py                  path lengths: counted instructions, one CPU
-    run.py --disk ROUNDS    reading a disk: wall time, the two in turn, ratios with their spread
+Three tables: path lengths in counted instructions on one CPU; what the boot takes; reading a disk,
+in wall time, the two systems in turn, as ratios with their spread.
+
+    run.py                      all three, three rounds of the last
+    run.py --disk 0             without the last
+    run.py --store FILE         also to this file
 
 Bulkhead's figures come from programs of the lists BENCH (on the bare kernel, as first process;
 they end with the log line `end N`) and BENCHRUN (shell commands in the whole system); both print
@@ -13,13 +17,15 @@ import argparse
 import os
 import re
 import statistics
+import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE, os.path.join(HERE, "linux")]
 import package  # noqa: E402
 import table  # noqa: E402
-from tools.launcher import disk, guest, machine  # noqa: E402
+from tools.launcher import disk, guest, machine, qmp  # noqa: E402
 
 CPU_SECONDS = 900
 DISK_SECONDS = 300
@@ -28,6 +34,8 @@ BIG = 256 << 20
 LINUX_WORDS = "console=ttyS0 quiet panic=-1 nokaslr"
 END = r"(?:^|[\s:\]])end (\d+)$"
 WALL = re.compile(r"(?:^|\s)wall (\w+) (\d+) (\d+)\s*$", re.MULTILINE)
+PROMPT = r"^bulkhead\$ $"
+PROMPT_SECONDS = 60
 
 
 def say(text):
@@ -105,13 +113,96 @@ def measure_system(build, folder, commands):
         yield log
 
 
+# ---- the boot ----------------------------------------------------------------------------------
+
+
+def small_disk(folder):
+    """An empty ext4 disk, as the boot is measured with."""
+    image = os.path.join(folder, "boot.img")
+    empty = os.path.join(folder, "empty")
+    os.makedirs(empty, exist_ok=True)
+    disk.make_image(empty, image, "64M")
+    return image
+
+
+def boot_instructions(build, folder):
+    """How many instructions the machine has executed when the prompt stands.
+
+    QEMU's recording mode counts them, those that an idle CPU skips left out.
+    """
+    with tempfile.TemporaryDirectory(prefix="bulkhead-") as private:
+        record = os.path.join(private, "record").replace(",", ",,")
+        words = ["--build", build, "--disk", small_disk(folder)]
+        chosen = machine.from_options(
+            machine.parse(words),
+            qmp=os.path.join(private, "qmp"),
+            extra=["-icount", machine.ICOUNT[1] + ",rr=record,rrfile=" + record],
+        )
+        control = qmp.Qmp(chosen.qmp)
+        try:
+            with guest.Guest(chosen, os.path.join(folder, "boot.log")) as running:
+                running.expect(PROMPT, PROMPT_SECONDS)
+                words = {"command-line": "info replay"}
+                answer = control.command("human-monitor-command", **words)
+        finally:
+            control.close()
+    match = re.search(r"instruction count = (\d+)", answer)
+    if not match:
+        raise guest.GuestError(f"QEMU does not tell the instruction count: {answer}")
+    return int(match[1])
+
+
+def memory_at_prompt(build, folder):
+    """Bytes in use of what the kernel had to give, and those of them that are fsd's."""
+    words = ["--build", build, "--disk", small_disk(folder)]
+    log = os.path.join(folder, "memory.log")
+    chosen = machine.from_options(machine.parse(words))
+    text, status = guest.run_commands(chosen, "cat /dev/sip/status", folder, OUR_SECONDS, log)
+    used = re.search(r"^memory (\d+) of \d+$", text, re.MULTILINE)
+    fsd = re.search(r"^\d+ fsd \S+ running \d+ \d+ \d+ (\d+) ", text, re.MULTILINE)
+    if status or not used or not fsd:
+        raise guest.GuestError(f"/dev/sip/status does not tell the memory; see {log}")
+    return int(used[1]), int(fsd[1])
+
+
+def kernel_bytes(build):
+    """What the kernel's image loads, less the table of its functions' names."""
+    image = os.path.join(build, "kernel")
+    run = subprocess.run(["size", "-A", "-d", image], capture_output=True, text=True, check=True)
+    sections = dict(re.findall(r"^(\.\S+)\s+(\d+)", run.stdout, re.MULTILINE))
+    parts = [int(size) for name, size in sections.items() if name not in (".ksyms", ".bss")]
+    return sum(parts)
+
+
+def measure_boot(build, folder):
+    """Rows of (name, figure)."""
+    say("the boot")
+    used, fsd = memory_at_prompt(build, folder)
+    return {
+        "boot_instructions": boot_instructions(build, folder),
+        "memory_prompt": used,
+        "memory_fsd": fsd,
+        "kernel_bytes": kernel_bytes(build),
+    }
+
+
+# ---- the disk ----------------------------------------------------------------------------------
+
+
 def wall_times(text):
-    """{name: nanoseconds} of what a machine printed."""
-    return {m[1]: int(m[2]) for m in WALL.finditer(text.replace("\r", ""))}
+    """{name: (nanoseconds, bytes)} of what a machine printed."""
+    return {m[1]: (int(m[2]), int(m[3])) for m in WALL.finditer(text.replace("\r", ""))}
+
+
+def same_work(ours, theirs):
+    """Raises when the two have not read the same."""
+    for name in sorted(set(ours) | set(theirs)):
+        if name not in ours or name not in theirs or ours[name][1] != theirs[name][1]:
+            raise guest.GuestError(f"{name}: {ours.get(name)} is not the work of {theirs.get(name)}")
 
 
 def disk_round(other, options, folder, image, ahci):
-    """One boot of each; ({name: ns} of ours, of Linux's)."""
+    """One boot of each; ({name: (ns, bytes)} of ours, of Linux's)."""
     log = os.path.join(folder, "disk-linux.log")
     theirs = other.run("disk", image, log, DISK_SECONDS, ahci=ahci)
     words = ["--build", options.build, "--disk", image] + (["--ahci"] if ahci else [])
@@ -120,10 +211,13 @@ def disk_round(other, options, folder, image, ahci):
     ours, status = guest.run_commands(chosen, options.disk_command, folder, DISK_SECONDS, log)
     if status:
         raise guest.GuestError(f"{options.disk_command} ended with {status}; see {log}")
-    return wall_times(ours), wall_times(theirs)
+    ours, theirs = wall_times(ours), wall_times(theirs)
+    same_work(ours, theirs)
+    return ours, theirs
 
 
 def measure_disk(options, folder):
+    """[(disk, operation, [(ours, Linux's) of each round, in ns])]"""
     files = os.path.join(folder, "files")
     os.makedirs(files, exist_ok=True)
     with open(os.path.join(files, "big"), "wb") as big:
@@ -133,25 +227,17 @@ def measure_disk(options, folder):
     disk.make_image(files, image)
     os.unlink(os.path.join(files, "big"))
     other = Linux(options.build, folder)
-    print("| disk | operation | Bulkhead ms | Linux ms | ratio (least to greatest) |")
-    print("|---|---|---|---|---|")
+    found = []
     for ahci in (False, True):
         rounds = []
         for number in range(options.disk):
             say(f"disk by {'AHCI' if ahci else 'virtio'}, round {number + 1}")
             rounds.append(disk_round(other, options, folder, image, ahci))
         for name in rounds[0][0]:
-            ours = [mine[name] / 1e6 for mine, _ in rounds]
-            theirs = [linux[name] / 1e6 for _, linux in rounds]
-            ratios = [a / b for a, b in zip(ours, theirs)]
-            print(
-                f"| {'AHCI' if ahci else 'virtio-blk'} | {name} "
-                f"| {statistics.median(ours):.1f} | {statistics.median(theirs):.1f} "
-                f"| {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |"
-            )
-    print("\nWall time in QEMU without counted instructions, the two systems in turn on one image;")
-    print("medians of the rounds. The host caches the image alike for both. A ratio below 1: ours")
-    print("is faster.")
+            pairs = [(mine[name][0], linux[name][0]) for mine, linux in rounds]
+            found.append(("AHCI" if ahci else "virtio-blk", name, pairs))
+    os.unlink(image)
+    return found
 
 
 def main():
@@ -159,27 +245,32 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--fresh", action="store_true", help="measure Linux again")
     parser.add_argument("--only", choices=("ours", "linux"))
-    parser.add_argument("--disk", type=int, default=0, metavar="ROUNDS")
+    parser.add_argument("--disk", type=int, default=3, metavar="ROUNDS", help="(3)")
+    parser.add_argument("--store", metavar="FILE", help="write the tables there, too")
     parser.add_argument("--disk-command", default="bench-disk", help="shell command of ours")
     parser.add_argument("commands", nargs="*", help="shell commands that print figures")
     options = parser.parse_args()
     folder = os.path.join(options.build, "measured")
     os.makedirs(folder, exist_ok=True)
     try:
-        if options.disk:
-            measure_disk(options, folder)
-            return
-        ours, linux = [], []
+        ours, linux, boot, disks = [], [], {}, []
         if options.only != "linux":
             ours += measure_bare(options.build, folder)
             ours += measure_system(options.build, folder, options.commands)
+            boot = measure_boot(options.build, folder)
         if options.only != "ours":
             linux.append(measure_linux(options.build, folder, options.fresh))
+        if options.disk and not options.only:
+            disks = measure_disk(options, folder)
     except (package.PackageError, machine.NotThere, guest.GuestError) as error:
         sys.exit(f"bench: {error}")
     figures = table.measurements(ours)
-    print(table.render(figures, table.measurements(linux)))
-    over = table.over_budget(figures)
+    text = table.render(figures, table.measurements(linux), boot, disks)
+    print(text)
+    if options.store:
+        with open(options.store, "w", encoding="utf-8") as file:
+            file.write("# Measurements\n\n" + text)
+    over = table.over_budget(figures) + table.over_limits(boot, disks)
     if over:
         sys.exit("bench: over budget: " + " ".join(over))
 

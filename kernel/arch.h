@@ -50,7 +50,7 @@ noreturn void arch_leave(void); /* lock held: load cpu->cur's state, unlock, go;
 static inline struct cpu *this_cpu(void); /* in regs.h */
 void arch_ipi(struct cpu *c);		  /* make it enter kernel_interrupt (reschedule) */
 static inline void arch_relax(void);
-uint64_t arch_cycles(void); /* TSC */
+static inline uint64_t arch_cycles(void); /* TSC; in regs.h, as are the two others of time */
 
 /* ---- thread and process state ---- */
 /* regs zeroed for user mode, entry, sp, argument; extended state initial. -ENOMEM. */
@@ -85,6 +85,9 @@ paddr_t arch_unmap(struct arch_aspace *a, uint64_t va, bool *dirty);
 bool arch_protect(struct arch_aspace *a, uint64_t va, uint32_t prot);
 /* Frame and protection of a present user entry, or 0. */
 paddr_t arch_lookup(struct arch_aspace *a, uint64_t va, uint32_t *prot);
+/* Where the direct map has the page of a present user entry that may be written and is no
+ * register's; else NULL. */
+void *arch_writable(const struct arch_aspace *a, uint64_t va);
 /* Read and clear the dirty bit. */
 bool arch_test_clear_dirty(struct arch_aspace *a, uint64_t va);
 /* Skip empty tables: next address >= va that may have a present entry, or `end`. */
@@ -112,8 +115,10 @@ void arch_msi_message(unsigned vector, uint64_t *address, uint32_t *data);
 /* The device interrupt vector reached arch; it calls irq_raise(vector) with the lock held. */
 
 /* ---- time ---- */
-uint64_t arch_now(void);		/* ns since boot, monotonic over CPUs */
+static inline uint64_t arch_now(void); /* ns since boot, monotonic over CPUs */
+static inline uint64_t arch_time_at(uint64_t cycles);
 void arch_timer_set(uint64_t deadline); /* this CPU's one-shot; DEADLINE_NEVER: off */
+void arch_timer_start(uint64_t deadline, uint64_t now); /* the same for who knows the time */
 void arch_time_params(uint64_t *tsc_base, uint32_t *mult, uint32_t *shift);
 bool arch_hw_random(uint64_t *out); /* RDRAND/RDSEED; false: none */
 

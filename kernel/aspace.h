@@ -46,6 +46,10 @@ must_check int64_t copy_out(struct thread *cur, uaddr_t dst, const void *src, ui
 /* Make sure that a range of the caller's memory can be written now. The same results. */
 must_check int64_t prepare_out(struct thread *cur, uaddr_t dst, uint64_t len);
 
+/* Where the kernel's map has `len` bytes inside one page that the program could write now, as
+ * they stand, without a fault; else NULL. Good until the lock is dropped or a page is unmapped. */
+void *aspace_reach(struct aspace *as, uint64_t addr, uint64_t len);
+
 /* Copy between two address spaces through the kernel's map, filling anonymous pages on the way
  * but waiting for no pager. Bytes copied before the first page that is not there, or -EFAULT. */
 must_check int64_t aspace_copy(struct aspace *dst, uint64_t daddr, struct aspace *src,

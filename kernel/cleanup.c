@@ -5,7 +5,10 @@
  * threads left unfinished.
  */
 #include "aspace_private.h"
+#include "cpu.h"
 #include "work.h"
+
+bool cleanup_pending;
 
 bool memory_cleanup_slice(void)
 {

@@ -26,65 +26,88 @@ static int64_t fault_serve(struct thread *cur, uint64_t addr, uint32_t access)
 	return err;
 }
 
+/* The first try stopped at `fault`, with `left` bytes to go. */
+static int64_t copy_in_on(struct thread *cur, void *dst, uaddr_t src, uint64_t len, uint64_t left,
+			  uint64_t fault)
+{
+	for (uint64_t tries = 2 + (len >> PAGE_SHIFT); left; tries--) {
+		uint64_t done = len - left;
+		int64_t err = tries ? fault_serve(cur, fault, PROT_R) : -EFAULT;
+
+		if (err)
+			return err;
+		left = arch_copy_in((char *)dst + done, src.a + done, left, &fault);
+	}
+	return 0;
+}
+
 int64_t copy_in(struct thread *cur, void *dst, uaddr_t src, uint64_t len)
 {
-	uint64_t done = 0, left, fault, tries = 2 + (len >> PAGE_SHIFT);
+	uint64_t left, fault;
 
 	if (unlikely(!user_range(src.a, len)))
 		return -EFAULT;
-	for (;;) {
-		int64_t err;
+	left = arch_copy_in(dst, src.a, len, &fault);
+	return likely(!left) ? 0 : copy_in_on(cur, dst, src, len, left, fault);
+}
 
-		left = arch_copy_in((char *)dst + done, src.a + done, len - done, &fault);
-		if (likely(!left))
-			return 0;
-		done = len - left;
-		if (!tries--)
-			return -EFAULT;
-		err = fault_serve(cur, fault, PROT_R);
+static int64_t copy_out_on(struct thread *cur, uaddr_t dst, const void *src, uint64_t len,
+			   uint64_t left, uint64_t fault)
+{
+	for (uint64_t tries = 2 + (len >> PAGE_SHIFT); left; tries--) {
+		uint64_t done = len - left;
+		int64_t err = tries ? fault_serve(cur, fault, PROT_W) : -EFAULT;
+
 		if (err)
 			return err;
+		left = arch_copy_out(dst.a + done, (const char *)src + done, left, &fault);
 	}
+	return 0;
 }
 
 int64_t copy_out(struct thread *cur, uaddr_t dst, const void *src, uint64_t len)
 {
-	uint64_t done = 0, left, fault, tries = 2 + (len >> PAGE_SHIFT);
+	uint64_t left, fault;
 
 	if (unlikely(!user_range(dst.a, len)))
 		return -EFAULT;
-	for (;;) {
-		int64_t err;
-
-		left = arch_copy_out(dst.a + done, (const char *)src + done, len - done, &fault);
-		if (likely(!left))
-			return 0;
-		done = len - left;
-		if (!tries--)
-			return -EFAULT;
-		err = fault_serve(cur, fault, PROT_W);
-		if (err)
-			return err;
-	}
+	left = arch_copy_out(dst.a, src, len, &fault);
+	return likely(!left) ? 0 : copy_out_on(cur, dst, src, len, left, fault);
 }
 
-int64_t prepare_out(struct thread *cur, uaddr_t dst, uint64_t len)
+void *aspace_reach(struct aspace *as, uint64_t addr, uint64_t len)
 {
-	struct aspace *as = cur->aspace;
+	uint64_t offset = addr & (PAGE_SIZE - 1);
+	char *page;
 
-	if (unlikely(!user_range(dst.a, len)))
+	if (unlikely(addr >= USER_HI || offset + len > PAGE_SIZE))
+		return NULL;
+	page = arch_writable(&as->arch, addr);
+	return likely(page) ? page + offset : NULL;
+}
+
+static int64_t prepare_slow(struct thread *cur, uint64_t addr, uint64_t len)
+{
+	if (!user_range(addr, len))
 		return -EFAULT;
-	for (uint64_t va = dst.a & ~(uint64_t)(PAGE_SIZE - 1); va < dst.a + len; va += PAGE_SIZE) {
+	for (uint64_t va = addr & ~(uint64_t)(PAGE_SIZE - 1); va < addr + len; va += PAGE_SIZE) {
 		uint32_t prot;
 		int64_t err;
 
-		if (likely(arch_lookup(&as->arch, va, &prot) && (prot & ARCH_W)))
+		if (arch_lookup(&cur->aspace->arch, va, &prot) && (prot & ARCH_W))
 			continue;
 		err = fault_serve(cur, va, PROT_W);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+int64_t prepare_out(struct thread *cur, uaddr_t dst, uint64_t len)
+{
+	if (likely(aspace_reach(cur->aspace, dst.a, len)))
+		return 0;
+	return prepare_slow(cur, dst.a, len);
 }
 
 /* ---- any address space ----------------------------------------------------- */

@@ -36,6 +36,8 @@ struct cpu {
 
 extern struct cpu cpus[CPUS_MAX];
 extern unsigned cpu_count;
+/* [K] Somebody left work for process_cleanup_slice or memory_cleanup_slice (cleanup.c). */
+extern bool cleanup_pending;
 
 struct kernel_lock {
 	uint32_t next, owner; /* tickets */
@@ -85,6 +87,6 @@ struct fault_info {
 	uint64_t code, address;
 	uint32_t access; /* FAULT_PAGE: PROT_R, PROT_W or PROT_X */
 };
-noreturn void kernel_fault(struct thread *cur, const struct fault_info *f);
+noreturn void kernel_fault(struct thread *cur, struct fault_info *f); /* *f may be changed */
 /* vector 0: reschedule or timer; else a device's. cur may be NULL. */
 noreturn void kernel_interrupt(unsigned vector);

@@ -430,43 +430,6 @@ int handle_table_split(struct handle_table *to, struct handle_table *from)
 	return 0;
 }
 
-/* ---- lookup ---------------------------------------------------------------- */
-
-int cap_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
-	     struct cap **out)
-{
-	struct process *p = cur->process;
-	uint32_t index = h & (HANDLE_SLOTS_MAX - 1);
-	struct handle_slot *s;
-	struct cap *c;
-
-	if (unlikely(index >= p->table.slots))
-		return -EBADF;
-	s = slot_at(&p->table, index);
-	c = s->cap;
-	if (unlikely(!c || s->gen != h >> HANDLE_SLOT_BITS))
-		return -EBADF;
-	if (unlikely(type != OBJ_NONE && c->object->type != type))
-		return -EINVAL;
-	if (unlikely((c->rights & rights) != rights))
-		return -EACCES;
-	if (unlikely(p->capability && !(c->rights & RIGHT_INSIDE)))
-		return -EPERM;
-	*out = c;
-	return 0;
-}
-
-int object_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
-		void *out_object)
-{
-	struct cap *c;
-	int err = cap_find(cur, h, type, rights, &c);
-
-	if (!err)
-		*(struct object **)out_object = c->object;
-	return err;
-}
-
 /* ---- system calls ------------------------------------------------------------ */
 
 int64_t sys_handle_close(struct thread *cur, handle_t h)

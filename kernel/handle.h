@@ -52,14 +52,6 @@ struct handle_table {
 	struct process *process;
 };
 
-/* Find a handle of the calling thread's process: right type, all of `rights`, capability mode
- * obeyed. 0, -EBADF, -EINVAL (type), -EACCES (rights), -EPERM (capability mode). OBJ_NONE: any. */
-must_check int cap_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
-			struct cap **out);
-/* The same for the object alone. */
-must_check int object_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
-			   void *out_object);
-
 /* Put a new capability into a table, a child of `parent` (NULL: a root). The object gains a
  * reference. 0, -EMFILE, -ENOMEM, -EDQUOT, -EMLINK, -EAGAIN (revoke under way above). */
 must_check int handle_install(struct handle_table *t, struct object *o, uint32_t rights,

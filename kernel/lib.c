@@ -3,13 +3,13 @@
  * lib.c: the memory and string functions that compilers and kernel call.
  *
  * Copies go by eight bytes, unaligned where they fall so; long ones by the machine's own word
- * copy, which is shorter by counted instructions, and faster under emulation. The empty asm in the loops keeps the
- * compiler from turning them into calls of the very functions that they are in.
+ * copy, which is shorter by counted instructions, and faster under emulation. The empty asm in the
+ * loops keeps the compiler from turning them into calls of the very functions that they are in.
  */
 #include "arch/regs.h"
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
-#define LONG_COPY 512 /* from here on the machine's own copy is shorter */
+#define LONG_COPY   512 /* from here on the machine's own copy is shorter */
 #define KEEP_LOOP() __asm__ volatile("" ::: "memory")
 
 void *memcpy(void *dst, const void *src, size_t n)

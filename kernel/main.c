@@ -195,7 +195,7 @@ noreturn void kernel_cpu_main(struct cpu *c)
 	cpu_begin(c);
 	info_page->cpus++;
 	sched_pick();
-	sched_timer_check();
+	sched_timer_check(this_cpu());
 	arch_leave();
 }
 
@@ -221,6 +221,6 @@ noreturn void kernel_main(void)
 	arch_start_cpus(smp_limit());
 	klog(LOG_BOOT, LOG_INFO, "%u CPUs", cpu_count);
 	sched_pick();
-	sched_timer_check();
+	sched_timer_check(this_cpu());
 	arch_leave();
 }

@@ -131,6 +131,7 @@ static void begin_clearing(struct process *p)
 	p->clear_cursor = 0;
 	object_get(&p->object); /* held by the list */
 	list_add_tail(&clearing, &p->work_node);
+	cleanup_pending = true;
 	sched_kick(this_cpu());
 }
 

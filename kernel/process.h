@@ -52,3 +52,42 @@ void process_event(struct process *p, uint32_t what, uint64_t data);
 bool process_cleanup_slice(void);
 void process_identity_update(struct process *p); /* after silo, mode or pledges changed */
 void process_info_fill(struct process *p, struct process_info *info);
+
+/* Find a handle of the calling thread's process: right type, all of `rights`, capability mode
+ * obeyed. 0, -EBADF, -EINVAL (type), -EACCES (rights), -EPERM (capability mode). OBJ_NONE: any. */
+must_check static inline int cap_find(const struct thread *cur, handle_t h, enum object_type type,
+				      uint32_t rights, struct cap **out)
+{
+	const struct process *p = cur->process;
+	uint32_t index = h & (HANDLE_SLOTS_MAX - 1);
+	const struct handle_slot *s;
+	struct cap *c;
+
+	if (unlikely(index >= p->table.slots))
+		return -EBADF;
+	s = &p->table.chunk[index / SLOTS_PER_CHUNK][index % SLOTS_PER_CHUNK];
+	c = s->cap;
+	if (unlikely(!c || s->gen != h >> HANDLE_SLOT_BITS))
+		return -EBADF;
+	if (unlikely(type != OBJ_NONE && c->object->type != type))
+		return -EINVAL;
+	if (unlikely((c->rights & rights) != rights))
+		return -EACCES;
+	if (unlikely(p->capability && !(c->rights & RIGHT_INSIDE)))
+		return -EPERM;
+	*out = c;
+	return 0;
+}
+
+/* The same for the object alone. */
+must_check static inline int object_find(const struct thread *cur, handle_t h,
+					 enum object_type type, uint32_t rights,
+					 struct object **out)
+{
+	struct cap *c;
+	int err = cap_find(cur, h, type, rights, &c);
+
+	if (likely(!err))
+		*out = c->object;
+	return err;
+}

@@ -3,9 +3,9 @@
  * queue.c: one wait for everything that can happen.
  *
  * A watch with something to say is in queue->ready exactly once, however often it
- * was raised. A waiter in ipc_reply_wait gets the event in its registers from
- * whoever raises it; a waiter in queue_wait runs its call again, because only it
- * can reach its buffer.
+ * was raised. Whoever raises it gives it to a waiter: into registers in ipc_reply_wait, in
+ * queue_wait into the buffer, if that is one page's and can be written as it stands; else the
+ * waiter runs its call again.
  */
 #include "queue.h"
 #include "channel.h"
@@ -71,6 +71,42 @@ static void take_event(struct watch *w, struct event *e)
 		list_add_tail(&w->queue->ready, &w->ready_node);
 }
 
+/* Messages are reported, not taken: ipc_reply_wait takes them. */
+static unsigned collect(struct queue *q, struct event *events, unsigned n)
+{
+	unsigned count = 0;
+	struct list kept = {&kept, &kept};
+
+	while (count < n && !list_empty(&q->ready)) {
+		struct watch *w = list_first(&q->ready, struct watch, ready_node);
+
+		if (went_stale(w))
+			continue;
+		if (w->kind != EVENT_MESSAGE) {
+			bool again = still_holds(w);
+
+			take_event(w, &events[count++]);
+			if (again) {
+				list_del(&w->ready_node);
+				list_add_tail(&kept, &w->ready_node);
+			}
+			continue;
+		}
+		list_del(&w->ready_node);
+		if (!channel_pending(channel_of(w->source)))
+			continue;
+		list_add_tail(&kept, &w->ready_node);
+		events[count++] = (struct event){EVENT_MESSAGE, 1, w->key, 0, 0};
+	}
+	while (!list_empty(&kept)) {
+		struct list *node = kept.next;
+
+		list_del(node);
+		list_add_tail(&q->ready, node);
+	}
+	return count;
+}
+
 bool queue_receive_ready(struct queue *q, struct thread *t)
 {
 	while (!list_empty(&q->ready)) {
@@ -108,12 +144,39 @@ struct thread *queue_take_receiver(struct queue *q)
 	return NULL;
 }
 
+/* A waiter of a lower band than the waker's takes its events in its own time. */
+static inline bool runs_before(const struct thread *t, const struct thread *cur)
+{
+	return !cur || t->band <= cur->band;
+}
+
+/* End a queue_wait from here, by way of the kernel's map; false: the waiter is to run its call
+ * again, because its buffer cannot be written as it stands. What turned out stale leaves it
+ * waiting. */
+static bool events_give(struct queue *q, struct thread *t)
+{
+	uint64_t room = (PAGE_SIZE - (t->events & (PAGE_SIZE - 1))) / sizeof(struct event);
+	uint64_t n = t->events_max < room ? t->events_max : room;
+	struct event *to = n ? aspace_reach(t->aspace, t->events, n * sizeof(*to)) : NULL;
+
+	if (unlikely(!to))
+		return false;
+	n = collect(q, to, (unsigned)n);
+	if (likely(n)) {
+		list_del(&t->node);
+		thread_wake(t, (int64_t)n);
+	}
+	return true;
+}
+
 /* Something is ready: serve one waiter. */
 static void queue_wake(struct queue *q)
 {
 	list_for_each_safe (t, &q->waiters, struct thread, node) {
 		if (t->suspended)
 			continue;
+		if (!t->wants_registers && runs_before(t, this_cpu()->cur) && events_give(q, t))
+			return;
 		list_del(&t->node);
 		timer_disarm(&t->timer);
 		if (!t->wants_registers)
@@ -134,8 +197,36 @@ void queue_poke(struct queue *q)
 
 /* ---- raising --------------------------------------------------------------------- */
 
+/* The usual case, with nothing else to say: one event for a waiter in queue_wait, without being
+ * ready first. False: take the long way. */
+static bool event_give(struct watch *w, struct thread *t, uint64_t data0, uint64_t data1)
+{
+	struct event *to;
+
+	if (w->kind != EVENT_SIGNAL || (w->flags & (WATCH_EDGE | WATCH_ONESHOT)) != WATCH_EDGE ||
+	    !list_empty(&w->queue->ready) || t->suspended)
+		return false;
+	to = aspace_reach(t->aspace, t->events, sizeof(*to));
+	if (unlikely(!to))
+		return false;
+	*to = (struct event){w->kind, w->count + 1, w->key, data0, data1};
+	w->count = 0;
+	list_del(&t->node);
+	thread_wake(t, 1);
+	return true;
+}
+
 void watch_raise(struct watch *w, uint64_t data0, uint64_t data1)
 {
+	struct list *first = w->queue->waiters.next;
+
+	if (first != &w->queue->waiters) {
+		struct thread *t = container_of(first, struct thread, node);
+
+		if (!t->wants_registers && runs_before(t, this_cpu()->cur) &&
+		    event_give(w, t, data0, data1))
+			return;
+	}
 	w->count++;
 	if (w->kind == EVENT_PROCESS)
 		w->data0 |= data0; /* which of PROCESS_EV_* happened */
@@ -423,42 +514,6 @@ void queue_destroy(struct object *o)
 	kmem_free(q, sizeof(*q));
 }
 
-/* Messages are reported, not taken: ipc_reply_wait takes them. */
-static unsigned collect(struct queue *q, struct event *events, unsigned n)
-{
-	unsigned count = 0;
-	struct list kept = {&kept, &kept};
-
-	while (count < n && !list_empty(&q->ready)) {
-		struct watch *w = list_first(&q->ready, struct watch, ready_node);
-
-		if (went_stale(w))
-			continue;
-		if (w->kind != EVENT_MESSAGE) {
-			bool again = still_holds(w);
-
-			take_event(w, &events[count++]);
-			if (again) {
-				list_del(&w->ready_node);
-				list_add_tail(&kept, &w->ready_node);
-			}
-			continue;
-		}
-		list_del(&w->ready_node);
-		if (!channel_pending(channel_of(w->source)))
-			continue;
-		list_add_tail(&kept, &w->ready_node);
-		events[count++] = (struct event){EVENT_MESSAGE, 1, w->key, 0, 0};
-	}
-	while (!list_empty(&kept)) {
-		struct list *node = kept.next;
-
-		list_del(node);
-		list_add_tail(&q->ready, node);
-	}
-	return count;
-}
-
 int64_t sys_queue_wait(struct thread *cur, handle_t queue, uaddr_t events, uint32_t n,
 		       uint64_t deadline)
 {
@@ -485,10 +540,12 @@ int64_t sys_queue_wait(struct thread *cur, handle_t queue, uaddr_t events, uint3
 	}
 	if (deadline == DEADLINE_NOW)
 		return -EAGAIN;
-	if (deadline <= arch_now())
+	if (deadline != DEADLINE_NEVER && deadline <= arch_now())
 		return -ETIMEDOUT;
 	cur->source = o;
 	cur->wants_registers = false;
+	cur->events = events.a;
+	cur->events_max = n;
 	list_add_tail(&q->waiters, &cur->node);
 	thread_park(cur, THREAD_QUEUE, deadline);
 	return K_DONE;

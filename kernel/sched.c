@@ -24,22 +24,21 @@ uint64_t stat_switches;
 
 /* ---- run queues ------------------------------------------------------------- */
 
-static void entity_link(struct silo *s, enum band b)
+static inline void entity_link(const struct silo *s, struct sched_entity *e, unsigned b)
 {
-	struct sched_entity *e = &s->entity[b];
-	struct list *at = bands[b].prev;
+	struct list *head = &bands[b], *at = head->prev;
 
 	if (e->linked || s->throttled || list_empty(&e->threads))
 		return;
 	if (e->vtime < band_vtime[b])
 		e->vtime = band_vtime[b];
-	while (at != &bands[b] && container_of(at, struct sched_entity, node)->vtime > e->vtime)
+	while (at != head && container_of(at, struct sched_entity, node)->vtime > e->vtime)
 		at = at->prev;
 	list_add_head(at, &e->node);
 	e->linked = true;
 }
 
-static void entity_unlink(struct sched_entity *e)
+static inline void entity_unlink(struct sched_entity *e)
 {
 	if (!e->linked)
 		return;
@@ -47,8 +46,8 @@ static void entity_unlink(struct sched_entity *e)
 	e->linked = false;
 }
 
-/* The CPU that should look again because `t` is ready; NULL: none. */
-static struct cpu *kick_target(const struct thread *t)
+/* The CPU that should look again because `t` is ready, of several. */
+static struct cpu *kick_choose(const struct thread *t)
 {
 	struct cpu *best = NULL;
 	unsigned lowest = t->band;
@@ -71,6 +70,16 @@ static struct cpu *kick_target(const struct thread *t)
 	return best;
 }
 
+/* The CPU that should look again because `t` is ready; NULL: none. */
+static inline struct cpu *kick_target(const struct thread *t)
+{
+	struct cpu *c = &cpus[0];
+
+	if (cpu_count > 1)
+		return kick_choose(t);
+	return !c->resched && (!c->cur || c->cur->band > t->band) ? c : NULL;
+}
+
 void sched_kick(struct cpu *c)
 {
 	if (c->resched)
@@ -80,36 +89,82 @@ void sched_kick(struct cpu *c)
 		arch_ipi(c);
 }
 
+static inline void enqueue(struct thread *t)
+{
+	unsigned b = t->band;
+	struct silo *s = t->payer;
+	struct sched_entity *e = &s->entity[b];
+
+	list_add_tail(&e->threads, &t->node);
+	t->on_queue = true;
+	entity_link(s, e, b);
+}
+
+static void slice_start(struct cpu *c)
+{
+	uint64_t now = arch_now();
+
+	c->slice_end = now + SLICE_NS;
+	if (c->slice_end >= c->timer_armed || c->resched)
+		return;
+	if (c == this_cpu()) {
+		c->timer_armed = c->slice_end;
+		arch_timer_start(c->slice_end, now);
+	} else {
+		arch_ipi(c); /* it arms its timer as it leaves */
+	}
+}
+
+/* `t` stays ready: one of the CPUs where it may run must be shared in turn. One that is about to
+ * pick again sees to that itself. */
+static void share_among(const struct thread *t)
+{
+	struct cpu *one = NULL;
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *c = &cpus[i];
+
+		if (!c->online || !(t->cpus >> i & 1))
+			continue;
+		if (c->slice_end != DEADLINE_NEVER || c->resched)
+			return;
+		if (!one || c == this_cpu())
+			one = c;
+	}
+	if (one)
+		slice_start(one);
+}
+
 void sched_ready(struct thread *t)
 {
-	struct sched_entity *e;
 	struct cpu *target, *here = this_cpu();
 
 	if (t->suspended || t->on_queue)
 		return;
-	e = &t->payer->entity[t->band];
-	list_add_tail(&e->threads, &t->node);
-	t->on_queue = true;
-	entity_link(t->payer, t->band);
+	enqueue(t);
 	target = kick_target(t);
 	if (target)
 		sched_kick(target);
-	else if (here->slice_end == DEADLINE_NEVER) {
-		here->slice_end = arch_now() + SLICE_NS; /* share this CPU in turn */
-		here->attention = true;
-	}
+	else if (cpu_count > 1)
+		share_among(t);
+	else if (here->slice_end == DEADLINE_NEVER)
+		slice_start(here);
 }
 
-void sched_remove(struct thread *t)
+static inline void unqueue(struct thread *t)
 {
 	struct sched_entity *e = &t->payer->entity[t->band];
 
-	if (!t->on_queue)
-		return;
 	list_del(&t->node);
 	t->on_queue = false;
 	if (list_empty(&e->threads))
 		entity_unlink(e);
+}
+
+void sched_remove(struct thread *t)
+{
+	if (t->on_queue)
+		unqueue(t);
 }
 
 /* ---- time ------------------------------------------------------------------- */
@@ -125,7 +180,7 @@ static void refill(struct timer *tm)
 		s->throttled = false;
 		s->throttled_ns += now - s->throttled_since;
 		for (unsigned b = 0; b < BANDS; b++)
-			entity_link(s, b);
+			entity_link(s, &s->entity[b], b);
 		sched_kick(this_cpu());
 	}
 	if (s->throttled || s->used_cycles)
@@ -150,28 +205,40 @@ static void quota_use(struct silo *s, uint64_t cycles)
 		entity_unlink(&s->entity[b]);
 }
 
-void sched_charge(struct cpu *c)
+/* Did the virtual time of a linked entity reach that of the one behind it? */
+static inline bool overtakes(const struct sched_entity *e, unsigned b)
+{
+	return e->node.next != &bands[b] &&
+	       container_of(e->node.next, struct sched_entity, node)->vtime <= e->vtime;
+}
+
+static inline void charge(struct cpu *c)
 {
 	uint64_t now = arch_cycles(), cycles = now - c->since;
-	struct thread *t = c->cur ? c->cur : c->loaded; /* parked meanwhile: it still is loaded */
+	/* One that began to wait in this entry to the kernel is still loaded. */
+	struct thread *t = c->cur ? c->cur : c->loaded;
 	struct silo *s = c->payer;
 	struct sched_entity *e;
-	enum band b;
+	unsigned b = t->band;
 
 	c->since = now;
 	if (!s)
 		return;
-	b = t->band;
 	e = &s->entity[b];
 	t->cpu_ns += cycles;
 	s->cpu_cycles += cycles;
 	e->vtime += cycles * 1024 / (s->shares ? s->shares : 1024);
-	if (e->linked) {
+	if (unlikely(e->linked && overtakes(e, b))) {
 		entity_unlink(e);
-		entity_link(s, b);
+		entity_link(s, e, b);
 	}
 	if (s->quota_cycles)
 		quota_use(s, cycles);
+}
+
+void sched_charge(struct cpu *c)
+{
+	charge(c);
 }
 
 /* Cycles that the payer may still use in its period, as a time; NEVER: no quota. */
@@ -184,27 +251,6 @@ static uint64_t quota_end(const struct silo *s, uint64_t now)
 	return now + cycles_to_ns(s->quota_cycles - s->used_cycles) + 1000;
 }
 
-static void timer_program(struct cpu *c)
-{
-	uint64_t want = timer_next();
-
-	if (c->slice_end < want)
-		want = c->slice_end;
-	if (want < c->timer_armed) {
-		c->timer_armed = want;
-		arch_timer_set(want);
-	}
-}
-
-void sched_timer_check(void)
-{
-	struct cpu *c = this_cpu();
-
-	c->attention = lock_measured;
-	if (unlikely(timer_next() < c->timer_armed || c->slice_end < c->timer_armed))
-		timer_program(c);
-}
-
 void sched_soon(struct cpu *c)
 {
 	uint64_t soon = arch_now() + 100000;
@@ -212,12 +258,6 @@ void sched_soon(struct cpu *c)
 	c->resched = true;
 	if (soon < c->slice_end)
 		c->slice_end = soon;
-}
-
-/* Leave through kernel_leave, which cleans up a slice. */
-void sched_cleanup(void)
-{
-	this_cpu()->resched = true;
 }
 
 void sched_tick(struct cpu *c, uint64_t now)
@@ -231,7 +271,7 @@ void sched_tick(struct cpu *c, uint64_t now)
 
 /* ---- choosing ----------------------------------------------------------------- */
 
-static struct thread *pick_for(struct cpu *c)
+static inline struct thread *pick_for(struct cpu *c)
 {
 	for (unsigned b = 0; b < BANDS; b++)
 		list_for_each (e, &bands[b], struct sched_entity, node)
@@ -243,58 +283,64 @@ static struct thread *pick_for(struct cpu *c)
 	return NULL;
 }
 
-static bool anyone_ready(void)
+static inline bool anyone_ready(void)
 {
 	return !list_empty(&bands[0]) || !list_empty(&bands[1]) || !list_empty(&bands[2]);
 }
 
 /* The running thread goes back to the queue; its server's loan of a payer stays. */
-static void requeue_current(struct cpu *c)
+static inline void requeue_current(struct cpu *c)
 {
 	struct thread *t = c->cur;
-	struct sched_entity *e = &t->payer->entity[t->band];
 
 	t->run = THREAD_READY;
 	c->cur = NULL;
-	if (t->suspended)
-		return;
-	list_add_tail(&e->threads, &t->node);
-	t->on_queue = true;
-	entity_link(t->payer, t->band);
+	if (likely(!t->suspended))
+		enqueue(t);
+}
+
+/* From the last charge on: a slice when others wait, at most what the quota leaves. */
+static inline void slice_begin(struct cpu *c, const struct silo *payer)
+{
+	if (anyone_ready())
+		c->slice_end = arch_time_at(c->since) + SLICE_NS;
+	if (unlikely(payer->quota_cycles)) {
+		uint64_t end = quota_end(payer, arch_time_at(c->since));
+
+		if (end < c->slice_end)
+			c->slice_end = end;
+	}
 }
 
 void sched_pick(void)
 {
 	struct cpu *c = this_cpu();
-	struct thread *next, *before = c->cur, *left;
+	struct thread *next, *before = c->cur;
 	struct cpu *other;
-	uint64_t now = arch_now(), end;
 
 	c->resched = false;
-	sched_charge(c);
-	if (c->cur)
+	charge(c);
+	if (before)
 		requeue_current(c);
 	next = pick_for(c);
 	c->slice_end = DEADLINE_NEVER;
+	c->payer = NULL;
 	if (next) {
-		sched_remove(next);
+		unqueue(next);
 		next->run = THREAD_RUNNING;
 		next->cpu = c;
 		c->cur = next;
 		c->payer = next->payer;
 		stat_switches++;
-		if (anyone_ready())
-			c->slice_end = now + SLICE_NS;
-		end = quota_end(next->payer, now);
-		if (end < c->slice_end)
-			c->slice_end = end;
-	} else {
-		c->payer = NULL;
+		slice_begin(c, next->payer);
 	}
-	left = before && before != next && before->on_queue ? before : NULL;
-	other = left ? kick_target(left) : NULL;
+	if (cpu_count == 1 || !before || before == next || !before->on_queue)
+		return;
+	other = kick_choose(before);
 	if (other && other != c) /* it lost this CPU; another may have room */
 		sched_kick(other);
+	else if (!other)
+		share_among(before);
 }
 
 uint64_t thread_cycles(const struct thread *t)
@@ -305,6 +351,13 @@ uint64_t thread_cycles(const struct thread *t)
 		return t->cpu_ns;
 	now = arch_cycles();
 	return t->cpu_ns + (now > t->cpu->since ? now - t->cpu->since : 0);
+}
+
+/* Leave through kernel_leave, which cleans up a slice. */
+void sched_cleanup(void)
+{
+	cleanup_pending = true;
+	this_cpu()->resched = true;
 }
 
 void sched_yield(struct thread *cur)

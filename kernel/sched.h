@@ -34,7 +34,19 @@ static inline bool sched_can_switch(const struct cpu *c, const struct thread *to
 		      to->payer == c->payer);
 }
 void sched_soon(struct cpu *c); /* enter the kernel again within 100 us, and pick again */
-void sched_timer_check(void);	/* before leaving: this CPU's one-shot covers timers and slice */
+/* Before leaving: this CPU's one-shot covers timers and slice. */
+static inline void sched_timer_check(struct cpu *c)
+{
+	uint64_t first = timer_next();
+
+	c->attention = lock_measured;
+	if (c->slice_end < first)
+		first = c->slice_end;
+	if (unlikely(first < c->timer_armed)) {
+		c->timer_armed = first;
+		arch_timer_set(first);
+	}
+}
 void thread_band_set(struct thread *t, enum band b);
 uint64_t cycles_to_ns(uint64_t cycles), ns_to_cycles(uint64_t ns); /* main.c */
 uint64_t thread_cycles(const struct thread *t); /* charged, and since the last charge */

@@ -104,28 +104,38 @@ static void parked_interrupt(void)
 	thread_interrupt_wait(t);
 }
 
+static void cleanup(void)
+{
+	cleanup_pending = false;
+	if (process_cleanup_slice())
+		cleanup_pending = true;
+	if (memory_cleanup_slice())
+		cleanup_pending = true;
+}
+
 noreturn void kernel_leave(uint64_t where)
 {
 	struct cpu *c = this_cpu();
 
-	if (unlikely(!c->cur || c->resched)) {
-		bool more = process_cleanup_slice();
-
-		more |= memory_cleanup_slice();
+	if (!c->cur || c->resched) {
+		if (unlikely(cleanup_pending))
+			cleanup();
 		sched_pick();
-		if (more)
+		if (unlikely(cleanup_pending))
 			sched_soon(c); /* the next slice at the next entry */
 	}
 	if (unlikely(parked_interrupted)) {
 		parked_interrupt();
 		kernel_leave(where);
 	}
-	if (c->cur && unlikely(c->cur->dying | c->cur->interrupted)) {
+	if (likely(c->cur) && unlikely(c->cur->dying | c->cur->interrupted)) {
 		current_check(c->cur);
 		if (!c->cur)
 			kernel_leave(where);
 	}
-	sched_timer_check();
+	if (unlikely(c->resched)) /* nobody would kick a CPU that seems to come back anyway */
+		sched_soon(c);
+	sched_timer_check(c);
 	if (unlikely(lock_measured))
 		hold_measure(where);
 	arch_leave();
@@ -153,26 +163,32 @@ void kernel_no_such_call(struct thread *cur)
 
 bool upcall_enter(struct thread *t, const struct fault_info *f)
 {
-	struct thread_block b;
 	struct process *p = t->process;
 	uint64_t head = offsetof(struct thread_block, msg);
+	struct thread_block *b = aspace_reach(t->aspace, t->block, head), copy;
+	bool direct = b;
+	uint32_t busy;
 
-	if (aspace_read(t->aspace, t->block, &b, head) != (int64_t)head)
-		return false;
-	if (b.busy) {
+	if (unlikely(!direct)) {
+		b = &copy;
+		if (aspace_read(t->aspace, t->block, b, head) != (int64_t)head)
+			return false;
+	}
+	busy = __atomic_load_n(&b->busy, __ATOMIC_RELAXED); /* once: it is the program's */
+	if (busy) {
 		uint32_t idle = 0;
 
 		/* THREAD_BLOCK_PASS: the handler wants this fault reported as it is, once. */
-		if (b.busy == THREAD_BLOCK_PASS)
+		if (busy == THREAD_BLOCK_PASS)
 			(void)!aspace_write(t->aspace, t->block, &idle, sizeof(idle));
 		return false;
 	}
-	b.busy = 1;
-	b.reason = f->reason;
-	b.code = f->code;
-	b.address = f->address;
-	regs_save_user(&t->regs, &b.rip, &b.rflags, &b.rsp);
-	if (aspace_write(t->aspace, t->block, &b, head) != (int64_t)head)
+	b->busy = 1;
+	b->reason = f->reason;
+	b->code = f->code;
+	b->address = f->address;
+	regs_save_user(&t->regs, &b->rip, &b->rflags, &b->rsp);
+	if (unlikely(!direct) && aspace_write(t->aspace, t->block, b, head) != (int64_t)head)
 		return false;
 	regs_enter_user(&t->regs, p->fault_entry);
 	memory_call_drop(t);
@@ -180,44 +196,42 @@ bool upcall_enter(struct thread *t, const struct fault_info *f)
 }
 
 /* A fault that memory could not serve: own upcall, the watching handler, or the end. */
-static void fault_report(struct thread *cur, const struct fault_info *f)
+static void fault_report(struct thread *cur, struct fault_info *f)
 {
 	struct process *p = cur->process;
-	struct fault_info report = *f;
 
 	if (f->reason == FAULT_PAGE && REGS_IP(&cur->regs) == 0 && !p->upcall)
-		report.reason = FAULT_SYSCALL;
+		f->reason = FAULT_SYSCALL;
 	if (cur->stepping && f->reason == FAULT_STEP) {
 		cur->stepping = false;
 		arch_single_step(cur, false);
 	} else if (p->fault_entry && cur->block) {
-		if (upcall_enter(cur, &report))
+		if (upcall_enter(cur, f))
 			return;
 	}
 	if (!p->handler) {
-		thread_crash(cur, report.reason, report.code, report.address);
+		thread_crash(cur, f->reason, f->code, f->address);
 		return;
 	}
-	cur->fault = (struct fault_record){report.reason, report.code, report.address,
-					   REGS_IP(&cur->regs)};
+	cur->fault = (struct fault_record){f->reason, f->code, f->address, REGS_IP(&cur->regs)};
 	thread_park(cur, THREAD_FAULTED, DEADLINE_NEVER);
 	watch_raise(p->handler, PROCESS_EV_FAULT, cur->object.id);
 }
 
-noreturn void kernel_fault(struct thread *cur, const struct fault_info *f)
+noreturn void kernel_fault(struct thread *cur, struct fault_info *f)
 {
-	struct fault_info info = *f;
+	uint32_t where = f->reason;
 	int64_t result = -EFAULT;
 
 	kernel_enter();
 	stat_faults++;
 	if (unlikely(cur->dying))
-		kernel_leave(f->reason);
+		kernel_leave(where);
 	if (f->reason == FAULT_PAGE)
-		result = aspace_fault(cur->aspace, cur, f->address, f->access, &info.reason);
+		result = aspace_fault(cur->aspace, cur, f->address, f->access, &f->reason);
 	if (result == -EFAULT)
-		fault_report(cur, &info);
-	kernel_leave(f->reason);
+		fault_report(cur, f);
+	kernel_leave(where);
 }
 
 /* ---- interrupts ------------------------------------------------------------------------ */
@@ -237,6 +251,7 @@ noreturn void kernel_interrupt(unsigned vector)
 
 int64_t sys_upcall_return(struct thread *cur, uaddr_t regs)
 {
+	struct thread_block *block;
 	struct thread_regs r;
 	uint32_t idle = 0;
 	int64_t err = copy_in(cur, &r, regs, sizeof(r));
@@ -246,8 +261,12 @@ int64_t sys_upcall_return(struct thread *cur, uaddr_t regs)
 	err = arch_regs_set(cur, &r);
 	if (err)
 		return err;
-	if (cur->block &&
-	    aspace_write(cur->aspace, cur->block, &idle, sizeof(idle)) != sizeof(idle))
+	if (!cur->block)
+		return K_DONE;
+	block = aspace_reach(cur->aspace, cur->block, sizeof(*block));
+	if (likely(block))
+		block->busy = idle;
+	else if (aspace_write(cur->aspace, cur->block, &idle, sizeof(idle)) != sizeof(idle))
 		thread_crash(cur, FAULT_PAGE, 0, cur->block);
 	return K_DONE;
 }

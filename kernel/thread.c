@@ -197,6 +197,7 @@ void thread_end(struct thread *t)
 	if (t->run == THREAD_RUNNING)
 		c->cur = NULL;
 	t->run = THREAD_DEAD;
+	cleanup_pending = true; /* a call of it may be unfinished: work.c */
 	if (t->client)
 		request_orphan(t);
 	process_thread_gone(t);

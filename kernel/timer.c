@@ -11,7 +11,7 @@
 
 #define FIRE_MAX 64
 
-static struct timer *root;
+struct timer *timer_root;
 
 /* Link two heaps; both are roots without siblings. */
 static struct timer *meld(struct timer *a, struct timer *b)
@@ -60,13 +60,11 @@ static struct timer *meld_siblings(struct timer *first)
 	return heap;
 }
 
-void timer_disarm(struct timer *t)
+void timer_disarm_armed(struct timer *t)
 {
-	if (!t->armed)
-		return;
 	t->armed = false;
-	if (t == root) {
-		root = meld_siblings(t->child);
+	if (t == timer_root) {
+		timer_root = meld_siblings(t->child);
 	} else {
 		if (t->prev->child == t)
 			t->prev->child = t->next;
@@ -74,7 +72,7 @@ void timer_disarm(struct timer *t)
 			t->prev->next = t->next;
 		if (t->next)
 			t->next->prev = t->prev;
-		root = meld(root, meld_siblings(t->child));
+		timer_root = meld(timer_root, meld_siblings(t->child));
 	}
 	t->child = t->next = t->prev = NULL;
 }
@@ -87,20 +85,15 @@ void timer_arm(struct timer *t, uint64_t deadline)
 	t->deadline = deadline;
 	t->child = t->next = t->prev = NULL;
 	t->armed = true;
-	root = meld(root, t);
-	if (root == t)
+	timer_root = meld(timer_root, t);
+	if (timer_root == t)
 		this_cpu()->attention = true;
-}
-
-uint64_t timer_next(void)
-{
-	return root ? root->deadline : DEADLINE_NEVER;
 }
 
 void timer_run(uint64_t now)
 {
-	for (unsigned i = 0; i < FIRE_MAX && root && root->deadline <= now; i++) {
-		struct timer *t = root;
+	for (unsigned i = 0; i < FIRE_MAX && timer_root && timer_root->deadline <= now; i++) {
+		struct timer *t = timer_root;
 
 		timer_disarm(t);
 		t->fire(t);

@@ -13,6 +13,15 @@ struct timer {
 };
 
 void timer_arm(struct timer *t, uint64_t deadline); /* moves it when armed; NEVER: disarms */
-void timer_disarm(struct timer *t);
-uint64_t timer_next(void);    /* earliest deadline, or DEADLINE_NEVER */
+void timer_disarm_armed(struct timer *t);
+static inline void timer_disarm(struct timer *t)
+{
+	if (unlikely(t->armed))
+		timer_disarm_armed(t);
+}
+extern struct timer *timer_root;	/* [K] the earliest */
+static inline uint64_t timer_next(void) /* its deadline, or DEADLINE_NEVER */
+{
+	return timer_root ? timer_root->deadline : DEADLINE_NEVER;
+}
 void timer_run(uint64_t now); /* fire what is due, at most 64; the rest at the next entry */

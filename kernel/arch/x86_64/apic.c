@@ -130,6 +130,12 @@ static void timer_program(uint64_t deadline, uint64_t now)
 	lapic_timer_start(count >= TIMER_COUNT_MAX ? TIMER_COUNT_MAX : (uint32_t)count + 1);
 }
 
+void arch_timer_start(uint64_t deadline, uint64_t now)
+{
+	this_cpu()->arch->timer_deadline = deadline;
+	timer_program(deadline, now);
+}
+
 void arch_timer_set(uint64_t deadline)
 {
 	this_cpu()->arch->timer_deadline = deadline;

@@ -15,7 +15,7 @@
 #define LEVELS	  4
 #define TABLE_PTE (PTE_P | PTE_W | PTE_U)
 
-static unsigned entry_index(uint64_t va, int level)
+static inline unsigned entry_index(uint64_t va, int level)
 {
 	return (unsigned)(va >> (PAGE_SHIFT + 9 * level)) & (ENTRIES - 1);
 }
@@ -37,18 +37,21 @@ static uint32_t pte_prot(uint64_t pte)
 	       (pte & PTE_PCD ? ARCH_UNCACHED : 0);
 }
 
-/* The page entry of a user address; NULL when a table on the way is missing. */
-static uint64_t *pte_find(const struct arch_aspace *a, uint64_t va)
+/* The page entry of a user address; NULL when a table on the way is missing. LEVELS steps. */
+static inline uint64_t *pte_find(const struct arch_aspace *a, uint64_t va)
 {
-	uint64_t *table = phys_to_virt(a->root);
+	uint64_t *table = phys_to_virt(a->root), entry;
 
-	for (int level = LEVELS - 1; level > 0; level--) {
-		uint64_t entry = table[entry_index(va, level)];
-		if (!(entry & PTE_P))
-			return NULL;
-		table = table_of(entry);
-	}
-	return &table[entry_index(va, 0)];
+	entry = table[entry_index(va, 3)];
+	if (unlikely(!(entry & PTE_P)))
+		return NULL;
+	entry = table_of(entry)[entry_index(va, 2)];
+	if (unlikely(!(entry & PTE_P)))
+		return NULL;
+	entry = table_of(entry)[entry_index(va, 1)];
+	if (unlikely(!(entry & PTE_P)))
+		return NULL;
+	return &table_of(entry)[entry_index(va, 0)];
 }
 
 /* The same, with missing tables made. NULL: no memory. */
@@ -103,9 +106,11 @@ void arch_aspace_free(struct arch_aspace *a)
 
 int arch_map(struct arch_aspace *a, uint64_t va, paddr_t pa, uint32_t prot)
 {
-	uint64_t *pte = pte_make_path(a, va);
+	uint64_t *pte = pte_find(a, va);
 
-	if (!pte)
+	if (unlikely(!pte))
+		pte = pte_make_path(a, va);
+	if (unlikely(!pte))
 		return -ENOMEM;
 	__atomic_store_n(pte, pte_make(pa, prot), __ATOMIC_RELEASE);
 	return 0;
@@ -145,6 +150,15 @@ paddr_t arch_lookup(struct arch_aspace *a, uint64_t va, uint32_t *prot)
 		return 0;
 	*prot = pte_prot(*pte);
 	return *pte & PTE_ADDR;
+}
+
+void *arch_writable(const struct arch_aspace *a, uint64_t va)
+{
+	const uint64_t *pte = pte_find(a, va);
+
+	if (unlikely(!pte || (*pte & (PTE_P | PTE_W | PTE_PCD)) != (PTE_P | PTE_W)))
+		return NULL;
+	return phys_to_virt(*pte & PTE_ADDR);
 }
 
 bool arch_test_clear_dirty(struct arch_aspace *a, uint64_t va)

@@ -99,8 +99,3 @@ bool arch_hw_random(uint64_t *out)
 		__asm__ volatile("rdrand %0; setc %1" : "=r"(*out), "=qm"(ok) : : "cc");
 	return ok;
 }
-
-uint64_t arch_cycles(void)
-{
-	return rdtsc();
-}

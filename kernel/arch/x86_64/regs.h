@@ -47,6 +47,34 @@ static inline struct cpu *this_cpu(void)
 	__asm__("mov %%gs:0, %0" : "=r"(c)); /* cpu->self */
 	return c;
 }
+/* The clock: ns = (tsc - base) * mult >> shift; shift is at most 32 (time.c). */
+struct arch_clock {
+	uint64_t base, mult, shift;
+};
+extern struct arch_clock arch_clock;
+
+static inline uint64_t arch_cycles(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (uint64_t)hi << 32 | lo;
+}
+/* The time, in ns, when the counter stood at `cycles`. */
+static inline uint64_t arch_time_at(uint64_t cycles)
+{
+	uint64_t ns = cycles - arch_clock.base, high;
+
+	__asm__("mulq %3\n\tshrdq %%cl, %1, %0"
+		: "+a"(ns), "=&d"(high)
+		: "c"(arch_clock.shift), "rm"(arch_clock.mult)
+		: "cc");
+	return ns;
+}
+static inline uint64_t arch_now(void)
+{
+	return arch_time_at(arch_cycles());
+}
 static inline void arch_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");

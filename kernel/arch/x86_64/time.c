@@ -36,8 +36,7 @@ static uint64_t reference_period; /* fs */
 static char *hpet;
 static uint16_t pm_timer;
 
-static uint64_t tsc_base;
-static uint32_t tsc_mult, tsc_shift;
+struct arch_clock arch_clock;
 
 static uint32_t hpet_read(void)
 {
@@ -141,14 +140,13 @@ static void calibrate(uint64_t *tsc_ticks, uint64_t *timer_ticks, uint64_t *ns)
 
 void time_init(const struct acpi_facts *f)
 {
-	uint64_t tsc, timer, ns, mult;
+	uint64_t tsc, timer, ns, mult, shift;
 
 	reference_setup(f);
 	calibrate(&tsc, &timer, &ns);
-	for (tsc_shift = 32; (mult = (ns << tsc_shift) / tsc) > UINT32_MAX; tsc_shift--)
+	for (shift = 32; (mult = (ns << shift) / tsc) > UINT32_MAX; shift--)
 		;
-	tsc_mult = (uint32_t)mult;
-	tsc_base = rdtsc();
+	arch_clock = (struct arch_clock){rdtsc(), mult, shift};
 	lapic_timer_clock(timer, ns);
 	if (cpuid(0x80000000, 0).a < 0x80000007 || !(cpuid(0x80000007, 0).d & 1u << 8))
 		klog(LOG_BOOT, LOG_DEBUG, "the time stamp counter is not said to be invariant");
@@ -156,22 +154,17 @@ void time_init(const struct acpi_facts *f)
 	     timer * 1000000 / ns, reference_name);
 }
 
-uint64_t arch_now(void)
-{
-	return (uint64_t)(((unsigned __int128)(rdtsc() - tsc_base) * tsc_mult) >> tsc_shift);
-}
-
 void arch_time_params(uint64_t *base, uint32_t *mult, uint32_t *shift)
 {
-	*base = tsc_base;
-	*mult = tsc_mult;
-	*shift = tsc_shift;
+	*base = arch_clock.base;
+	*mult = (uint32_t)arch_clock.mult;
+	*shift = (uint32_t)arch_clock.shift;
 }
 
 /* Before calibration: by port accesses, which take about a microsecond each. */
 void delay_us(uint64_t us)
 {
-	if (tsc_mult) {
+	if (arch_clock.mult) {
 		uint64_t end = arch_now() + us * 1000;
 		while (arch_now() < end)
 			arch_relax();
