@@ -175,7 +175,7 @@ def kernel_bytes(build):
 
 
 def measure_boot(build, folder):
-    """Rows of (name, figure)."""
+    """{name: figure}; the names are those of table.BOOT."""
     say("the boot")
     used, fsd = memory_at_prompt(build, folder)
     return {
