@@ -197,8 +197,9 @@ def wall_times(text):
 def same_work(ours, theirs):
     """Raises when the two have not read the same."""
     for name in sorted(set(ours) | set(theirs)):
-        if name not in ours or name not in theirs or ours[name][1] != theirs[name][1]:
-            raise guest.GuestError(f"{name}: {ours.get(name)} is not the work of {theirs.get(name)}")
+        mine, other = ours.get(name), theirs.get(name)
+        if not mine or not other or mine[1] != other[1]:
+            raise guest.GuestError(f"{name}: {mine} and {other} are not the same work")
 
 
 def disk_round(other, options, folder, image, ahci):

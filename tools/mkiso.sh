@@ -16,11 +16,11 @@ grub-file --is-x86-multiboot2 "$1" || {
 }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-mkdir -p "$folder/boot/grub"
-cp "$1" "$folder/boot/kernel"
-cp "$2" "$folder/boot/boot.cpio"
-cp "$(dirname "$0")/grub.cfg" "$folder/boot/grub/grub.cfg"
-grub-mkrescue -o "$3.new" "$folder" >"$folder/log" 2>&1 || {
+mkdir -p "$folder/root/boot/grub"
+cp "$1" "$folder/root/boot/kernel"
+cp "$2" "$folder/root/boot/boot.cpio"
+cp "$(dirname "$0")/grub.cfg" "$folder/root/boot/grub/grub.cfg"
+grub-mkrescue -o "$3.new" "$folder/root" >"$folder/log" 2>&1 || {
 	cat "$folder/log" >&2
 	exit 1
 }

@@ -95,7 +95,8 @@ static void handles_gather(struct launch *l, enum server_name name)
 	case SERVER_ROOTD:
 	case SERVER_BOOTFS: break;
 	case SERVER_DEVD:
-		give(l, "device", l->init->device, RIGHTS_SAME, HANDLE_KEPT);
+		/* Not kept: the successor gets it anew, and leases hang from ours then. */
+		give(l, "device", l->init->device, RIGHTS_SAME, 0);
 		give(l, "clock", l->init->clock, RIGHTS_SAME, 0);
 		break;
 	case SERVER_SIPD: give_sipd(l); break;
