@@ -124,6 +124,15 @@ paddr_t arch_lookup(struct arch_aspace *a, uint64_t va, uint32_t *prot)
 	return p->pa;
 }
 
+void *arch_writable(const struct arch_aspace *a, uint64_t va)
+{
+	struct pte *p = mock_pte(a, va);
+
+	if (!p->pa || !(p->prot & ARCH_W) || (p->prot & ARCH_UNCACHED))
+		return NULL;
+	return phys_to_virt(p->pa & ~(uint64_t)(PAGE_SIZE - 1));
+}
+
 uint64_t arch_next_present(struct arch_aspace *a, uint64_t va, uint64_t end)
 {
 	while (va < end && !mock_pte(a, va)->pa)
@@ -253,7 +262,7 @@ void mock_close(handle_t h)
 	object_put(o);
 }
 
-int cap_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
+int cap_find(const struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
 	     struct cap **out)
 {
 	(void)cur;
@@ -265,13 +274,14 @@ int cap_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rig
 	return (caps[h].rights & rights) == rights ? 0 : -EACCES;
 }
 
-int object_find(struct thread *cur, handle_t h, enum object_type type, uint32_t rights, void *out)
+int object_find(const struct thread *cur, handle_t h, enum object_type type, uint32_t rights,
+		struct object **out)
 {
 	struct cap *c;
 	int err = cap_find(cur, h, type, rights, &c);
 
 	if (!err)
-		*(struct object **)out = c->object;
+		*out = c->object;
 	return err;
 }
 
