@@ -292,7 +292,9 @@ void sys_ipc_call(struct thread *cur)
 		receiver_return(server);
 		goto fail;
 	}
-	if (deadline != DEADLINE_NEVER)
+	/* A timer that an earlier call left behind and that fires first will do (thread_timeout).
+	 */
+	if (deadline != DEADLINE_NEVER && !(cur->timer.armed && cur->timer.deadline <= deadline))
 		timer_arm(&cur->timer, deadline);
 	if (sched_can_switch(cpu, server)) {
 		sched_switch(cpu, server);
@@ -334,8 +336,6 @@ static void loan_end_now(struct thread *server)
 static inline void call_settle(struct thread *client)
 {
 	list_del(&client->call_node);
-	if (client->timer.armed)
-		timer_disarm(&client->timer);
 	client->server = NULL;
 	client->reply = NULL;
 	client->call_channel = NULL;

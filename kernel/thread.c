@@ -125,7 +125,7 @@ void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
 	this_cpu()->cur = NULL;
 	if (unlikely(cur->interrupted))
 		parked_interrupted = cur;
-	if (deadline != DEADLINE_NEVER)
+	if (deadline != DEADLINE_NEVER || cur->timer.armed)
 		timer_arm(&cur->timer, deadline);
 }
 
@@ -159,11 +159,43 @@ void thread_unwait(struct thread *t)
 	}
 }
 
+/*
+ * When does t's wait end? Calls and receives leave their timer in the heap when they switch to
+ * another thread at once, so it may belong to an earlier one; the deadline of the wait in hand is
+ * in the registers. All other waits arm and disarm exactly (thread_park).
+ */
+static uint64_t wait_deadline(const struct thread *t, const struct timer *tm)
+{
+	switch ((enum thread_run)t->run) {
+	case THREAD_CALLING:
+	case THREAD_REPLY: return REGS_DEADLINE(&t->regs);
+	case THREAD_QUEUE:
+		if (!t->wants_registers)
+			return tm->deadline;
+		return REGS_DEADLINE(&t->regs);
+	case THREAD_RECEIVE: return REGS_DEADLINE(&t->regs);
+	case THREAD_FUTEX:
+	case THREAD_SLEEP:
+	case THREAD_PAGER: return tm->deadline;
+	case THREAD_NEW:
+	case THREAD_READY:
+	case THREAD_RUNNING:
+	case THREAD_FAULTED:
+	case THREAD_DEAD: break;
+	}
+	return DEADLINE_NEVER;
+}
+
 void thread_timeout(struct timer *tm)
 {
 	struct thread *t = container_of(tm, struct thread, timer);
 	enum thread_run was = t->run;
+	uint64_t deadline = wait_deadline(t, tm);
 
+	if (deadline > tm->deadline) {
+		timer_arm(tm, deadline);
+		return;
+	}
 	thread_unwait(t);
 	if (was == THREAD_PAGER) {
 		t->pager_error = -ETIMEDOUT;

@@ -149,6 +149,87 @@ static void deadlines(void)
 	core_close(channel);
 }
 
+/* A timer that one call leaves behind neither ends a later wait nor is missed by it. */
+static handle_t late_queue;
+#define LATE_AT_ONCE 1
+#define LATE_SLEEP   2
+#define LATE_STOP    3
+
+static void late_server(uint64_t arg)
+{
+	handle_t reply = REPLY_NONE;
+	struct ipc_msg m = {0};
+
+	(void)arg;
+	for (;;) {
+		int64_t what = ipc_reply_wait(late_queue, &m, DEADLINE_NEVER, reply);
+
+		reply = REPLY_CURRENT;
+		if (what != IPC_MESSAGE) { /* abandoned */
+			reply = REPLY_NONE;
+			continue;
+		}
+		if (m.tag >> 32 == LATE_SLEEP)
+			(void)!sys_thread_sleep(time_in(40 * NS_PER_MS));
+		if (m.tag >> 32 == LATE_STOP)
+			break;
+	}
+	(void)!ipc_reply(REPLY_CURRENT, &m);
+}
+
+static int64_t late_call(handle_t sender, uint32_t label, uint64_t deadline)
+{
+	struct ipc_msg m = {.tag = MSG_LABEL(label)};
+
+	return ipc_call(sender, &m, deadline);
+}
+
+static void deadline_left_behind(void)
+{
+	handle_t channel = TAKE(sys_channel_create()), sender = sender_make(channel, 9);
+	static struct core_native server;
+	uint64_t before;
+
+	late_queue = TAKE(sys_queue_create());
+	TAKE(sys_queue_add(late_queue, channel, EVENT_MESSAGE, 1, 0, 0));
+	core_native_start(&server, late_server, 0);
+	OK(late_call(sender, LATE_AT_ONCE, DEADLINE_NEVER));
+
+	OK(late_call(sender, LATE_AT_ONCE, time_in(10 * NS_PER_MS)));
+	OK(late_call(sender, LATE_AT_ONCE, time_in(NS_PER_S)));
+	before = time_now();
+	OK(late_call(sender, LATE_SLEEP, DEADLINE_NEVER));
+	CHECK(time_now() - before >= 40 * NS_PER_MS);
+
+	OK(late_call(sender, LATE_AT_ONCE, time_in(10 * NS_PER_MS)));
+	OK(late_call(sender, LATE_SLEEP, time_in(20 * NS_PER_S)));
+	OK(late_call(sender, LATE_AT_ONCE, time_in(5 * NS_PER_MS)));
+	before = time_now();
+	REFUSED(late_call(sender, LATE_SLEEP, time_in(15 * NS_PER_MS)), ETIMEDOUT);
+	CHECK(time_now() - before >= 15 * NS_PER_MS);
+
+	OK(late_call(sender, LATE_AT_ONCE, time_in(NS_PER_S)));
+	OK(late_call(sender, LATE_AT_ONCE, time_in(10 * NS_PER_MS)));
+	before = time_now();
+	OK(sys_thread_sleep(time_in(30 * NS_PER_MS)));
+	CHECK(time_now() - before >= 30 * NS_PER_MS);
+
+	OK(late_call(sender, LATE_AT_ONCE, time_in(5 * NS_PER_MS)));
+	for (before = time_now(); time_now() - before < 10 * NS_PER_MS;)
+		; /* it fires while we run */
+	OK(late_call(sender, LATE_SLEEP, time_in(20 * NS_PER_S)));
+	/* An earlier deadline than the one that was left. */
+	OK(late_call(sender, LATE_AT_ONCE, time_in(20 * NS_PER_S)));
+	before = time_now();
+	REFUSED(late_call(sender, LATE_SLEEP, time_in(10 * NS_PER_MS)), ETIMEDOUT);
+	CHECK(time_now() - before < 10 * NS_PER_S);
+	OK(late_call(sender, LATE_STOP, time_in(20 * NS_PER_S)));
+	core_native_join(&server);
+	core_close(late_queue);
+	core_close(sender);
+	core_close(channel);
+}
+
 /* A caller leaves while the server has its request: ABANDONED, and the answer does nothing. */
 static void abandoned(void)
 {
@@ -746,6 +827,7 @@ const struct core_test core_tests[] = {
 	{"words", words},
 	{"receiver_first", receiver_first},
 	{"deadlines", deadlines},
+	{"deadline_left_behind", deadline_left_behind},
 	{"abandoned", abandoned},
 	{"interrupt", interrupt},
 	{"saved_replies", saved_replies},

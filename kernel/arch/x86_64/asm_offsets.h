@@ -67,6 +67,7 @@
 #define T_CPU	      344
 #define T_PAYER	      352
 #define T_NODE	      360
+#define T_TIMER_DEADLINE 416
 #define T_TIMER_ARMED 432
 #define T_CHANNEL     448
 #define T_SERVER      456

@@ -3,10 +3,14 @@
  * fastpath.S: ipc_call and ipc_reply_wait when they do no more than switch.
  *
  * The same steps as sys_ipc_call and sys_ipc_reply_wait (channel.c), for messages of up to
- * six words and FAST_BYTES bytes without handles, buffers or a deadline, to a server that waits
- * at its queue, or back to a client that this CPU may run. The words stay in rdx r10 r8 r9 r12
- * r13 all the way. First everything is checked, with rdi rsi and the words untouched; whatever
+ * six words and FAST_BYTES bytes without handles or buffers, to a server that waits at its
+ * queue, or back to a client that this CPU may run. The words stay in rdx r10 r8 r9 r12 r13
+ * all the way. First everything is checked, with rdi rsi and the words untouched; whatever
  * does not fit goes to slow_call, as if this file were not there. Then nothing can fail.
+ *
+ * A call's deadline costs nothing here once the thread's timer stands in the heap: it stays
+ * there after the answer, and when it fires it looks up the deadline of the wait in hand
+ * (thread_timeout). Only a deadline before the timer's needs the slow path.
  *
  * On entry (from syscall_entry): lock held, rsp = cur, rip rflags rsp rax rbx rbp r14 r15 and
  * the vector saved in cur->regs. What must be equal in C is asserted in offsets.c.
@@ -47,8 +51,6 @@
 	bt %rax, T_CPUS(\to)
 	jnc not_fast
 	cmpl $0, T_SUSPENDED(\to)
-	jne not_fast
-	cmpb $0, T_TIMER_ARMED(\to)
 	jne not_fast
 	cmpl $SYSCALL_VECTOR, R_VECTOR(\to)
 	jne not_fast
@@ -146,8 +148,13 @@
 	.globl fast_call, fast_reply_wait
 	.balign 64
 fast_call:
-	cmp $-1, %r14				/* no deadline */
-	jne not_fast
+	cmp $-1, %r14				/* no deadline, or a timer looks in time */
+	je 5f
+	cmpb $0, T_TIMER_ARMED(%rsp)
+	je not_fast
+	cmp %r14, T_TIMER_DEADLINE(%rsp)
+	ja not_fast
+5:
 	test $0x1e000, %esi			/* no handles, no buffers */
 	jnz not_fast
 	mov %esi, %eax

@@ -77,6 +77,7 @@ SAME(T_CPUS, struct thread, cpus);
 SAME(T_CPU, struct thread, cpu);
 SAME(T_PAYER, struct thread, payer);
 SAME(T_NODE, struct thread, node);
+SAME(T_TIMER_DEADLINE, struct thread, timer.deadline);
 SAME(T_TIMER_ARMED, struct thread, timer.armed);
 SAME(T_CHANNEL, struct thread, call_channel);
 SAME(T_SERVER, struct thread, server);
