@@ -27,8 +27,8 @@ typedef struct {
 #define page_aligned(x)		     (((x) & (PAGE_SIZE - 1)) == 0)
 
 /* Internal results of system call handlers and of what they call; never seen by a program. */
-#define K_DONE	  INT64_MIN	  /* registers are set, or the thread is parked with its record */
-#define K_RESTART (INT64_MIN + 1) /* run the whole call again when the thread runs next */
+#define K_DONE	  INT32_MIN	  /* registers are set, or the thread is parked with its record */
+#define K_RESTART (INT32_MIN + 1) /* run the whole call again when the thread runs next */
 
 noreturn void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define assert(x) ((x) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #x))

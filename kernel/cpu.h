@@ -2,11 +2,12 @@
 /*
  * cpu.h: what each CPU has, and the kernel lock.
  *
- * One lock protects the whole kernel. It is a ticket lock: first come, first
- * served, unless the CPU whose turn it is does not come: on a virtual machine
- * it may have lost its real CPU. A waiter whose patience is over then takes the
- * lock out of turn (docs/decisions/0002-lock-out-of-turn.md). A CPU that waits
- * serves TLB invalidations meanwhile, so a holder may wait for their answers.
+ * One lock protects the whole kernel. Who finds it free with nobody waiting takes
+ * it by one instruction; all others draw tickets and are served in turn, unless
+ * the CPU whose turn it is does not come: on a virtual machine it may have lost
+ * its real CPU. A waiter whose patience is over then takes the lock out of turn
+ * (docs/decisions/0002-lock-out-of-turn.md). A CPU that waits serves TLB
+ * invalidations meanwhile, so a holder may wait for their answers.
  */
 #pragma once
 #include "arch.h"
@@ -40,46 +41,43 @@ extern unsigned cpu_count;
 extern bool cleanup_pending;
 
 struct kernel_lock {
-	uint32_t next, owner; /* tickets */
 	uint32_t locked;
-	uint32_t odd;	/* a thief holds it, or tickets were served out of turn */
-	uint64_t done;	/* tickets served out of turn, modulo 64 */
-	uint32_t thief; /* the holder's ticket, when `stolen` */
-	uint32_t stolen;
-	uint64_t taken; /* TSC, test of the longest hold */
+	uint32_t waiting; /* CPUs with a ticket; and LOCK_MEASURED: nobody takes the short way */
+	uint32_t next;	  /* ticket */
+	uint32_t owner;	  /* [K] the ticket whose turn it is */
+	uint64_t done;	  /* [K] tickets served out of turn, modulo 64 */
+	uint64_t taken;	  /* [K] TSC, when LOCK_MEASURED */
 };
+#define LOCK_MEASURED 0x10000u
+
 extern struct kernel_lock kernel_lock;
 extern uint64_t lock_hold_max, lock_hold_where;
 extern bool lock_measured; /* boot option lock=measure */
-void lock_kernel_slow(uint32_t me);
-void unlock_kernel_slow(void);
+void lock_measure(void);
+void lock_kernel_slow(void);
 
+/* entry.S does both in assembly. */
 static inline void lock_kernel(void)
 {
-	uint32_t me = __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_RELAXED);
-
-	if (likely(__atomic_load_n(&kernel_lock.owner, __ATOMIC_ACQUIRE) == me &&
+	if (likely(!__atomic_load_n(&kernel_lock.waiting, __ATOMIC_RELAXED) &&
 		   !__atomic_exchange_n(&kernel_lock.locked, 1, __ATOMIC_ACQUIRE)))
 		return;
-	lock_kernel_slow(me);
+	lock_kernel_slow();
 }
-/* entry.S does the same in assembly */
+
 static inline void unlock_kernel(void)
 {
-	if (unlikely(kernel_lock.odd)) {
-		unlock_kernel_slow();
-		return;
-	}
-	kernel_lock.owner++;
 	__atomic_store_n(&kernel_lock.locked, 0, __ATOMIC_RELEASE);
 }
 
 /* System calls: arch saves the registers in cur->regs, takes the lock, calls the handler from
- * syscall_table (kernel_no_such_call for a gap), and leaves: at once when cur goes on and this CPU
- * has neither `resched` nor `attention` and cur neither `dying` nor `interrupted`; else by
- * kernel_leave. `where`: for lock=measure. */
-extern void (*const syscall_table[])(struct thread *cur);
-void kernel_no_such_call(struct thread *cur);
+ * syscall_table, and leaves: at once when cur goes on and this CPU has neither `resched` nor
+ * `attention` and cur neither `dying` nor `interrupted`; else by kernel_leave. A handler that
+ * answers a value has changed neither rbx, rbp, r12-r15 in cur->regs, nor, without `resched`,
+ * who is cur; K_DONE: registers are set up; K_RESTART: kernel_restart. `where`: for lock=measure.
+ */
+extern int64_t (*const syscall_table[])(struct thread *cur);
+void kernel_restart(struct thread *cur);
 noreturn void kernel_leave(uint64_t where);
 /* Faults and interrupts: registers saved, lock not held. They end in arch_leave. */
 struct fault_info {

@@ -206,7 +206,8 @@ noreturn void kernel_main(void)
 	random_init();
 	log_options(boot.cmdline);
 	info_page_make();
-	lock_measured = option("lock=measure") != NULL;
+	if (option("lock=measure"))
+		lock_measure();
 	klog(LOG_BOOT, LOG_INFO, "Bulkhead: %lu MiB memory, %lu MiB free", frames_total() >> 8,
 	     frames_free() >> 8);
 	silo_init();

@@ -15,17 +15,14 @@
 #include "silo.h"
 #include "syscall.h"
 
-/* What a handler answered goes into the result register, or the call is run again. A thread
- * that was parked with K_RESTART is rewound when it is woken. */
-static inline void result_set(struct thread *cur, int64_t result)
+#include "dispatch.h" /* generated */
+
+/* Run the call again. A thread that was parked with K_RESTART is rewound when it is woken. */
+void kernel_restart(struct thread *cur)
 {
-	if (likely(result > K_RESTART))
-		REGS_RESULT(&cur->regs) = (uint64_t)result;
-	else if (result == K_RESTART && this_cpu()->cur == cur)
+	if (this_cpu()->cur == cur)
 		arch_restart_syscall(cur);
 }
-#define SYSCALL_RESULT(cur, result) result_set(cur, result)
-#include "dispatch.h" /* generated */
 
 uint64_t stat_faults, stat_interrupts;
 uint64_t lock_hold_max, lock_hold_where;
@@ -34,12 +31,16 @@ struct kernel_lock kernel_lock;
 
 #define LOCK_PATIENCE 400 /* turns of waiting */
 
-void lock_kernel_slow(uint32_t me)
+/* A ticket is drawn first and counted as served when its CPU has the lock, in turn or not. At most
+ * one ticket a CPU is out, so 64 bits tell them apart. */
+void lock_kernel_slow(void)
 {
 	struct kernel_lock *l = &kernel_lock;
+	uint32_t me = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
 
+	__atomic_fetch_add(&l->waiting, 1, __ATOMIC_RELAXED);
 	for (unsigned turns = 0;; turns++) {
-		bool mine = __atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) == me;
+		bool mine = __atomic_load_n(&l->owner, __ATOMIC_RELAXED) == me;
 
 		if ((mine || turns > LOCK_PATIENCE) &&
 		    !__atomic_load_n(&l->locked, __ATOMIC_RELAXED) &&
@@ -48,30 +49,21 @@ void lock_kernel_slow(uint32_t me)
 		arch_tlb_serve();
 		arch_relax();
 	}
-	if (l->owner == me)
-		return;
-	l->thief = me;
-	l->stolen = 1;
-	l->odd = 1;
+	__atomic_fetch_sub(&l->waiting, 1, __ATOMIC_RELAXED);
+	l->done |= 1ull << (me % 64);
+	while (l->done >> (l->owner % 64) & 1) {
+		l->done &= ~(1ull << (l->owner % 64));
+		__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELAXED);
+	}
+	if (unlikely(lock_measured))
+		l->taken = arch_cycles();
 }
 
-/* At most one ticket a CPU is out, so 64 bits tell them apart. */
-void unlock_kernel_slow(void)
+/* For good, before other CPUs run. */
+void lock_measure(void)
 {
-	struct kernel_lock *l = &kernel_lock;
-	uint32_t owner = l->owner;
-
-	if (l->stolen) {
-		l->done |= 1ull << (l->thief % 64);
-		l->stolen = 0;
-	} else {
-		owner++;
-	}
-	for (; l->done >> (owner % 64) & 1; owner++)
-		l->done &= ~(1ull << (owner % 64));
-	l->odd = l->done != 0;
-	__atomic_store_n(&l->owner, owner, __ATOMIC_RELEASE);
-	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	lock_measured = true;
+	kernel_lock.waiting |= LOCK_MEASURED;
 }
 
 static void hold_measure(uint64_t where)
@@ -93,15 +85,19 @@ static void current_check(struct thread *cur)
 		(void)thread_interrupt_deliver(cur); /* inside the shim: tried again later */
 }
 
-/* A thread that began to wait although an interrupt request was pending: it does not wait. */
-struct thread *parked_interrupted;
+/* A thread that began to wait although it was to end, or an interrupt request was pending: it does
+ * not wait. */
+struct thread *parked_flagged;
 
-static void parked_interrupt(void)
+static void parked_check(void)
 {
-	struct thread *t = parked_interrupted;
+	struct thread *t = parked_flagged;
 
-	parked_interrupted = NULL;
-	thread_interrupt_wait(t);
+	parked_flagged = NULL;
+	if (t->dying)
+		thread_end(t);
+	else
+		thread_interrupt_wait(t);
 }
 
 static void cleanup(void)
@@ -124,8 +120,8 @@ noreturn void kernel_leave(uint64_t where)
 		if (unlikely(cleanup_pending))
 			sched_soon(c); /* the next slice at the next entry */
 	}
-	if (unlikely(parked_interrupted)) {
-		parked_interrupt();
+	if (unlikely(parked_flagged)) {
+		parked_check();
 		kernel_leave(where);
 	}
 	if (likely(c->cur) && unlikely(c->cur->dying | c->cur->interrupted)) {
@@ -141,22 +137,10 @@ noreturn void kernel_leave(uint64_t where)
 	arch_leave();
 }
 
-static void kernel_enter(void)
-{
-	lock_kernel();
-	if (unlikely(lock_measured))
-		kernel_lock.taken = arch_cycles();
-}
-
 int64_t sys_null(struct thread *cur)
 {
 	(void)cur;
 	return 0;
-}
-
-void kernel_no_such_call(struct thread *cur)
-{
-	REGS_RESULT(&cur->regs) = (uint64_t)-ENOSYS;
 }
 
 /* ---- faults -------------------------------------------------------------------------- */
@@ -223,7 +207,7 @@ noreturn void kernel_fault(struct thread *cur, struct fault_info *f)
 	uint32_t where = f->reason;
 	int64_t result = -EFAULT;
 
-	kernel_enter();
+	lock_kernel();
 	stat_faults++;
 	if (unlikely(cur->dying))
 		kernel_leave(where);
@@ -240,7 +224,7 @@ noreturn void kernel_interrupt(unsigned vector)
 {
 	struct cpu *c = this_cpu();
 
-	kernel_enter();
+	lock_kernel();
 	stat_interrupts++;
 	if (vector)
 		irq_raise(vector);

@@ -123,8 +123,8 @@ void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
 {
 	cur->run = why;
 	this_cpu()->cur = NULL;
-	if (unlikely(cur->interrupted))
-		parked_interrupted = cur;
+	if (unlikely(cur->dying | cur->interrupted))
+		parked_flagged = cur;
 	if (deadline != DEADLINE_NEVER || cur->timer.armed)
 		timer_arm(&cur->timer, deadline);
 }
@@ -226,8 +226,10 @@ void thread_end(struct thread *t)
 		return;
 	}
 	thread_unwait(t);
-	if (t->run == THREAD_RUNNING)
+	if (t->run == THREAD_RUNNING) {
 		c->cur = NULL;
+		c->resched = true; /* whatever its call answers */
+	}
 	t->run = THREAD_DEAD;
 	cleanup_pending = true; /* a call of it may be unfinished: work.c */
 	if (t->client)
@@ -290,7 +292,7 @@ int64_t sys_thread_create(struct thread *cur, handle_t process, uaddr_t args)
 	err = copy_in(cur, &a, args, sizeof(a));
 	if (err)
 		return err;
-	if (process_of(o)->state > PROCESS_RUNNING || process_of(o)->clearing)
+	if (process_of(o)->ending)
 		return -ESRCH;
 	err = thread_make(process_of(o), process_of(o)->aspace, &a, &t);
 	if (err)
@@ -309,7 +311,7 @@ int64_t sys_thread_start(struct thread *cur, handle_t thread)
 	if (err)
 		return err;
 	t = thread_of(o);
-	if (t->run != THREAD_NEW || t->process->state > PROCESS_RUNNING || t->process->clearing)
+	if (t->run != THREAD_NEW || t->process->ending)
 		return -EBUSY;
 	if (silo_takes(t->process->silo))
 		return -EINVAL;

@@ -112,4 +112,4 @@ must_check bool upcall_enter(struct thread *t, const struct fault_info *f);
 /* An interrupt request meets a thread on its way to user mode; false: later. */
 bool thread_interrupt_deliver(struct thread *t);
 void thread_interrupt_wait(struct thread *t);
-extern struct thread *parked_interrupted; /* syscall.c */
+extern struct thread *parked_flagged; /* syscall.c */

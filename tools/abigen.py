@@ -136,9 +136,9 @@ def numbers_header(calls):
 def syscalls_header(calls):
     out = [BANNER % "calls.abi", "/*\n * Handlers of the system calls. A handler answers the value "
            "for rax, or SYSCALL_NO_RESULT\n * when the registers are set up already (parked, "
-           "restarted or gone). `regs` calls take\n * and leave everything in cur->regs. The kernel "
+           "or gone). `regs` calls take and leave\n * everything in cur->regs. The kernel "
            "defines uaddr_t before this header.\n */\n#pragma once\n#include \"abi/types.h\"\n\n"
-           "#define SYSCALL_NO_RESULT INT64_MIN\n\nstruct thread;\n\n"]
+           "#define SYSCALL_NO_RESULT INT32_MIN /* below every result */\n\nstruct thread;\n\n"]
     for call in calls:
         if call.regs:
             out.append("void sys_%s(struct thread *cur);\n" % call.name)
@@ -155,25 +155,27 @@ def wrapper(call):
         values.append("(uaddr_t){%s}" % value if argument.pointer
                       else "(%s)%s" % (argument.kernel.strip(), value))
     arguments = "".join(", " + v for v in values)
-    return ("static inline void call_%s(struct thread *cur)\n{\n"
-            "\tint64_t result = sys_%s(cur%s);\n\n"
-            "\tSYSCALL_RESULT(cur, result);\n}\n\n" % (call.name, call.name, arguments))
+    if call.regs:
+        return ("static int64_t call_%s(struct thread *cur)\n{\n"
+                "\tsys_%s(cur);\n\treturn SYSCALL_NO_RESULT;\n}\n\n" % (call.name, call.name))
+    return ("static int64_t call_%s(struct thread *cur)\n{\n"
+            "\treturn sys_%s(cur%s);\n}\n\n" % (call.name, call.name, arguments))
 
 
 def dispatch_header(calls):
     out = [BANNER % "calls.abi", "/*\n * From registers to handlers. For the one file that "
            "dispatches: needs the whole struct thread,\n * with `regs` (rax rdi rsi rdx r10 r8 r9). "
-           "The table starts at SYSCALL_BASE; gaps are NULL.\n * A dispatcher that has more internal "
-           "results defines SYSCALL_RESULT(cur, result) before.\n */\n#pragma once\n"
+           "The table starts at SYSCALL_BASE; a gap answers -ENOSYS.\n */\n#pragma once\n"
            "#include \"syscalls.h\"\n#include \"syscall_numbers.h\"\n\n"
-           "#ifndef SYSCALL_RESULT\n#define SYSCALL_RESULT(cur, result) \\\n\tdo { \\\n"
-           "\t\tif ((result) != SYSCALL_NO_RESULT) \\\n"
-           "\t\t\t(cur)->regs.rax = (uint64_t)(result); \\\n\t} while (0)\n#endif\n\n"]
-    out += [wrapper(c) for c in calls if not c.regs]
-    out.append("void (*const syscall_table[SYSCALL_END - SYSCALL_BASE])"
+           "static int64_t call_none(struct thread *cur)\n{\n"
+           "\t(void)cur;\n\treturn -ENOSYS;\n}\n\n"]
+    out += [wrapper(c) for c in calls]
+    rows = dict.fromkeys(range(calls[0].number & ~0xff, calls[-1].number), "\tcall_none,\n")
+    rows.update((c.number, "\t[SYS_%s - SYSCALL_BASE] = call_%s,\n" % (c.name, c.name))
+                for c in calls)
+    out.append("int64_t (*const syscall_table[SYSCALL_END - SYSCALL_BASE])"
                "(struct thread *cur) = {\n")
-    out += ["\t[SYS_%s - SYSCALL_BASE] = %s_%s,\n" % (c.name, "sys" if c.regs else "call", c.name)
-            for c in calls]
+    out += [rows[number] for number in sorted(rows)]
     out.append("};\n")
     return "".join(out)
 

@@ -112,11 +112,11 @@
 #define MSG_PAGE_DATA 112 /* struct message_page, data */
 #define FAST_BYTES    512 /* more go the long way: the lock is held meanwhile */
 
+#define RESULT_RESTART (-0x7fffffff) /* K_RESTART; K_DONE is one less, and no result below */
+
 /* struct kernel_lock */
-#define LOCK_OWNER  4
-#define LOCK_LOCKED 8
-#define LOCK_ODD    12
-#define LOCK_TAKEN  32
+#define LOCK_LOCKED  0
+#define LOCK_WAITING 4
 
 /* struct aspace and, in it, struct arch_aspace */
 #define ASPACE_ARCH 32

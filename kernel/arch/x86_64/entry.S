@@ -64,76 +64,72 @@ syscall_entry:
 	mov %r14, R_R14(%rsp)
 	mov %r15, R_R15(%rsp)
 	movl $SYSCALL_VECTOR, R_VECTOR(%rsp)
-	mov $1, %ebp				/* the lock: a ticket, then the word */
-	lock xadd %ebp, kernel_lock
-	cmp kernel_lock + LOCK_OWNER, %ebp
+	cmpl $0, kernel_lock + LOCK_WAITING
 	jne contended
-	mov $1, %ecx
-	xchg %ecx, kernel_lock + LOCK_LOCKED
-	test %ecx, %ecx
-	jnz contended
-	cmpw $0, T_DYING(%rsp)
-	jne unquiet
-	cmp $SYS_ipc_call, %eax
-	je fast_call
-	cmp $SYS_ipc_reply_wait, %eax
-	je fast_reply_wait
+	lock btsl $0, kernel_lock + LOCK_LOCKED
+	jc contended
+	jmp *syscall_ways - 8 * SYSCALL_FIRST(, %rax, 8)
 
 	/* Lock held, %rsp = cur, %rax the number, the other registers as the program left them but
 	 * those saved above. The fast paths come here when a call is not for them. */
 	.globl slow_call
 slow_call:
 	SAVE_REST
-	mov %rsp, %rbx
+	mov %rsp, %rdi
 	mov %gs:CPU_STACK_TOP, %rsp
 dispatch:
-	cmpb $0, lock_measured
-	jne measure
-1:	mov syscall_table - 8 * SYSCALL_FIRST(, %rax, 8), %rcx
-	mov %rbx, %rdi
-	test %rcx, %rcx
-	jz no_such_call
-	call *%rcx
-2:	mov %gs:CPU_CUR, %rdi
-	cmp %rdi, %rbx
+	push %rdi
+	call *syscall_table - 8 * SYSCALL_FIRST(, %rax, 8)
+	pop %rdi
+	cmp $RESULT_RESTART, %rax
+	jle registers_set
+	cmpw $0, %gs:CPU_RESCHED		/* cur still is, or this says so */
+	jne value_slowly
+	cmpw $0, T_DYING(%rdi)
+	jne value_slowly
+	/* The handler kept rbx, rbp and r12-r15, as a C function does, and the program's rip is
+	 * below USER_HI, since the call was fetched from there. */
+	movl $0, kernel_lock + LOCK_LOCKED
+	mov R_RIP(%rdi), %rcx
+	mov R_RFLAGS(%rdi), %r11
+	mov R_RSI(%rdi), %rsi
+	mov R_RDX(%rdi), %rdx
+	mov R_R10(%rdi), %r10
+	mov R_R8(%rdi), %r8
+	mov R_R9(%rdi), %r9
+	mov R_RSP(%rdi), %rsp
+	mov R_RDI(%rdi), %rdi
+	swapgs
+	sysretq
+
+value_slowly:
+	mov %rax, R_RAX(%rdi)
+leave_slowly:
+	mov $SYSCALL_VECTOR, %edi
+	call kernel_leave
+
+registers_set:
+	jne 1f
+	push %rdi
+	call kernel_restart
+	pop %rdi
+1:	cmp %gs:CPU_CUR, %rdi
 	jne leave_slowly
 	cmpw $0, %gs:CPU_RESCHED
 	jne leave_slowly
 	cmpw $0, T_DYING(%rdi)
 	je leave_loaded
-leave_slowly:
-	mov $SYSCALL_VECTOR, %edi
-	call kernel_leave
+	jmp leave_slowly
 
 contended:
 	SAVE_REST
-	mov %rsp, %rbx
+	mov %rsp, %rdi
 	mov %gs:CPU_STACK_TOP, %rsp
-	mov %ebp, %edi
+	push %rdi
 	call lock_kernel_slow
-	cmpb $0, T_DYING(%rbx)			/* it may have been ended meanwhile */
-	jne leave_slowly
-	mov R_RAX(%rbx), %rax
+	pop %rdi
+	mov R_RAX(%rdi), %rax
 	jmp dispatch
-
-unquiet:
-	cmpb $0, T_DYING(%rsp)
-	je slow_call				/* interrupted: only without the fast paths */
-	mov %gs:CPU_STACK_TOP, %rsp
-	jmp leave_slowly
-
-no_such_call:
-	call kernel_no_such_call
-	jmp 2b
-
-measure:
-	mov %rax, %rcx
-	rdtsc
-	shl $32, %rdx
-	or %rdx, %rax
-	mov %rax, kernel_lock + LOCK_TAKEN
-	mov %rcx, %rax
-	jmp 1b
 
 bounce:
 	swapgs
@@ -151,11 +147,7 @@ arch_leave:
 	cmp %gs:CPU_LOADED, %rdi
 	jne exchange
 leave_loaded:
-	cmpl $0, kernel_lock + LOCK_ODD
-	jne unlock_odd
-	incl kernel_lock + LOCK_OWNER		/* unlock: owner, ours alone to write */
 	movl $0, kernel_lock + LOCK_LOCKED
-unlocked:
 	cmpl $0x7fff, R_RIP + 4(%rdi)		/* SYSRETQ and IRETQ must not fault here */
 	ja bad_rip
 	cmpl $SYSCALL_VECTOR, R_VECTOR(%rdi)
@@ -199,12 +191,6 @@ leave_iret:
 	add $16, %rsp
 	swapgs
 	iretq
-
-unlock_odd:
-	push %rdi
-	call unlock_kernel_slow
-	pop %rdi
-	jmp unlocked
 
 bad_rip:
 	mov %gs:CPU_STACK_TOP, %rsp
@@ -438,5 +424,21 @@ copy_fault:
 	mov %rax, (%rcx)
 	mov %rdx, %rax
 	ret
+
+	/* Where a call goes with the lock held: its fast path, or slow_call. */
+	.section .rodata
+	.balign 8
+syscall_ways:
+	.set number, SYSCALL_FIRST
+	.rept SYSCALL_END - SYSCALL_FIRST
+	.if number == SYS_ipc_call
+	.quad fast_call
+	.elseif number == SYS_ipc_reply_wait
+	.quad fast_reply_wait
+	.else
+	.quad slow_call
+	.endif
+	.set number, number + 1
+	.endr
 
 	.section .note.GNU-stack, "", @progbits

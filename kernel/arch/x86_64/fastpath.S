@@ -57,9 +57,9 @@
 	.endm
 
 	.macro CHECK_QUIET
-	cmpw $0, %gs:CPU_RESCHED
+	cmpw $0, T_DYING(%rsp)
 	jne not_fast
-	cmpl $0, kernel_lock + LOCK_ODD
+	cmpw $0, %gs:CPU_RESCHED
 	jne not_fast
 	.endm
 
@@ -115,7 +115,6 @@
 
 	/* Unlock and enter r15. rdi, rsi and the words are what it gets. */
 	.macro LEAVE
-	incl kernel_lock + LOCK_OWNER
 	movl $0, kernel_lock + LOCK_LOCKED
 	mov R_RIP(%r15), %rcx
 	mov R_RFLAGS(%r15), %r11
