@@ -19,6 +19,7 @@ typedef struct {
 
 #define must_check		     __attribute__((warn_unused_result))
 #define noreturn		     __attribute__((noreturn))
+#define noinline		     __attribute__((noinline))
 #define likely(x)		     __builtin_expect(!!(x), 1)
 #define unlikely(x)		     __builtin_expect(!!(x), 0)
 #define array_len(a)		     (sizeof(a) / sizeof((a)[0]))

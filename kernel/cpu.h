@@ -32,6 +32,7 @@ struct cpu {
 	uint64_t timer_armed; /* [K] what arch_timer_set was told */
 	uint32_t tlb_seen;    /* generation of flush requests that this CPU has served */
 	uint64_t switches;
+	struct thread *next; /* [K] preempts cur at the next pick */
 	struct arch_cpu *arch; /* descriptor tables, upcall frame: arch's own */
 };
 

@@ -170,7 +170,7 @@ static bool events_give(struct queue *q, struct thread *t)
 }
 
 /* Something is ready: serve one waiter. */
-static void queue_wake(struct queue *q)
+static noinline void queue_wake(struct queue *q)
 {
 	list_for_each_safe (t, &q->waiters, struct thread, node) {
 		if (t->suspended)
@@ -199,16 +199,16 @@ void queue_poke(struct queue *q)
 
 /* The usual case, with nothing else to say: one event for a waiter in queue_wait, without being
  * ready first. False: take the long way. */
-static bool event_give(struct watch *w, struct thread *t, uint64_t data0, uint64_t data1)
+static inline bool event_give(struct watch *w, struct thread *t, uint64_t data0, uint64_t data1)
 {
 	struct event *to;
 
 	if (w->kind != EVENT_SIGNAL || (w->flags & (WATCH_EDGE | WATCH_ONESHOT)) != WATCH_EDGE ||
-	    !list_empty(&w->queue->ready) || t->suspended)
+	    !list_empty(&w->queue->ready))
 		return false;
-	to = aspace_reach(t->aspace, t->events, sizeof(*to));
-	if (unlikely(!to))
+	if (unlikely(!t->events_at || t->events_flushes != t->aspace->arch.flushes))
 		return false;
+	to = t->events_at;
 	*to = (struct event){w->kind, w->count + 1, w->key, data0, data1};
 	w->count = 0;
 	list_del(&t->node);
@@ -216,17 +216,9 @@ static bool event_give(struct watch *w, struct thread *t, uint64_t data0, uint64
 	return true;
 }
 
-void watch_raise(struct watch *w, uint64_t data0, uint64_t data1)
+/* It has something to say, from now on. */
+static inline void note(struct watch *w, uint64_t data0, uint64_t data1)
 {
-	struct list *first = w->queue->waiters.next;
-
-	if (first != &w->queue->waiters) {
-		struct thread *t = container_of(first, struct thread, node);
-
-		if (!t->wants_registers && runs_before(t, this_cpu()->cur) &&
-		    event_give(w, t, data0, data1))
-			return;
-	}
 	w->count++;
 	if (w->kind == EVENT_PROCESS)
 		w->data0 |= data0; /* which of PROCESS_EV_* happened */
@@ -235,8 +227,32 @@ void watch_raise(struct watch *w, uint64_t data0, uint64_t data1)
 	w->data1 = data1;
 	if (list_empty(&w->ready_node))
 		list_add_tail(&w->queue->ready, &w->ready_node);
-	if (!list_empty(&w->queue->waiters))
-		queue_wake(w->queue);
+}
+
+void watch_raise(struct watch *w, uint64_t data0, uint64_t data1)
+{
+	struct queue *q = w->queue;
+	struct thread *t = container_of(q->waiters.next, struct thread, node);
+
+	if (list_empty(&q->waiters)) {
+		note(w, data0, data1);
+		return;
+	}
+	if (unlikely(t->wants_registers || t->suspended)) {
+		note(w, data0, data1);
+		queue_wake(q);
+		return;
+	}
+	if (!runs_before(t, this_cpu()->cur)) {
+		note(w, data0, data1);
+		list_del(&t->node);
+		thread_wake(t, K_RESTART);
+		return;
+	}
+	if (event_give(w, t, data0, data1))
+		return;
+	note(w, data0, data1);
+	queue_wake(q);
 }
 
 void watch_list_raise(struct list *source_list, uint32_t kind, uint64_t mask, uint64_t data0,
@@ -517,7 +533,7 @@ void queue_destroy(struct object *o)
 int64_t sys_queue_wait(struct thread *cur, handle_t queue, uaddr_t events, uint32_t n,
 		       uint64_t deadline)
 {
-	struct event batch[EVENT_BATCH];
+	struct event batch[EVENT_BATCH], *at;
 	struct object *o;
 	struct queue *q;
 	unsigned count;
@@ -529,7 +545,8 @@ int64_t sys_queue_wait(struct thread *cur, handle_t queue, uaddr_t events, uint3
 		return -EINVAL;
 	if (n > EVENT_BATCH)
 		n = EVENT_BATCH;
-	err = prepare_out(cur, events, n * sizeof(batch[0]));
+	at = aspace_reach(cur->aspace, events.a, n * sizeof(*at));
+	err = likely(at) ? 0 : prepare_out(cur, events, n * sizeof(*at));
 	if (err)
 		return err;
 	q = queue_of(o);
@@ -546,6 +563,8 @@ int64_t sys_queue_wait(struct thread *cur, handle_t queue, uaddr_t events, uint3
 	cur->wants_registers = false;
 	cur->events = events.a;
 	cur->events_max = n;
+	cur->events_at = at;
+	cur->events_flushes = cur->aspace->arch.flushes;
 	list_add_tail(&q->waiters, &cur->node);
 	thread_park(cur, THREAD_QUEUE, deadline);
 	return K_DONE;
@@ -576,6 +595,15 @@ void signal_destroy(struct object *o)
 	kmem_free(signal_of(o), sizeof(struct signal));
 }
 
+/* A word of any value as a result. */
+static inline int64_t word_result(struct thread *cur, uint64_t word)
+{
+	if (likely(word <= INT32_MAX))
+		return (int64_t)word;
+	REGS_RESULT(&cur->regs) = word;
+	return K_DONE;
+}
+
 int64_t sys_signal_set(struct thread *cur, handle_t signal, uint64_t clear, uint64_t set)
 {
 	struct object *o;
@@ -589,11 +617,10 @@ int64_t sys_signal_set(struct thread *cur, handle_t signal, uint64_t clear, uint
 	old = s->word;
 	s->word = (old & ~clear) | set;
 	raised = s->word;
-	REGS_RESULT(&cur->regs) = old;
 	list_for_each_safe (w, &s->watches, struct watch, source_node)
 		if ((raised & w->arg) && (!(w->flags & WATCH_EDGE) || (raised & ~old & w->arg)))
 			watch_raise(w, raised, 0);
-	return K_DONE;
+	return word_result(cur, old);
 }
 
 int64_t sys_signal_get(struct thread *cur, handle_t signal)
@@ -603,6 +630,5 @@ int64_t sys_signal_get(struct thread *cur, handle_t signal)
 
 	if (err)
 		return err;
-	REGS_RESULT(&cur->regs) = signal_of(o)->word;
-	return K_DONE;
+	return word_result(cur, signal_of(o)->word);
 }

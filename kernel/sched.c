@@ -7,9 +7,10 @@
  * `payer`: its own silo, or the one whose request it serves. Time is charged
  * when a CPU picks again, not at a direct switch, which keeps the payer.
  *
- * Invariant: a thread is in a run queue exactly when it is READY, not suspended
- * and not running; `on_queue` says so. Some CPU's one-shot timer is never later
- * than the earliest timer.
+ * Invariant: a thread is in a run queue, or is some CPU's `next`, exactly when it
+ * is READY, not suspended and not running; `on_queue` says so. `next` is who
+ * preempts the running thread as soon as that CPU picks. Some CPU's one-shot timer
+ * is never later than the earliest timer.
  */
 #include "log.h"
 #include "process.h"
@@ -70,16 +71,6 @@ static struct cpu *kick_choose(const struct thread *t)
 	return best;
 }
 
-/* The CPU that should look again because `t` is ready; NULL: none. */
-static inline struct cpu *kick_target(const struct thread *t)
-{
-	struct cpu *c = &cpus[0];
-
-	if (cpu_count > 1)
-		return kick_choose(t);
-	return !c->resched && (!c->cur || c->cur->band > t->band) ? c : NULL;
-}
-
 void sched_kick(struct cpu *c)
 {
 	if (c->resched)
@@ -100,7 +91,7 @@ static inline void enqueue(struct thread *t)
 	entity_link(s, e, b);
 }
 
-static void slice_start(struct cpu *c)
+static noinline void slice_start(struct cpu *c)
 {
 	uint64_t now = arch_now();
 
@@ -135,19 +126,46 @@ static void share_among(const struct thread *t)
 		slice_start(one);
 }
 
+/* This CPU, which does not pick yet, goes on with t. */
+static inline void hand_over(struct cpu *here, struct thread *t)
+{
+	here->resched = true;
+	here->next = t;
+	t->cpu = here;
+	t->on_queue = true;
+}
+
+static noinline void ready_somewhere(struct thread *t)
+{
+	struct cpu *target = kick_choose(t);
+
+	if (target == this_cpu()) {
+		hand_over(target, t);
+		return;
+	}
+	enqueue(t);
+	if (target)
+		sched_kick(target);
+	else
+		share_among(t);
+}
+
 void sched_ready(struct thread *t)
 {
-	struct cpu *target, *here = this_cpu();
+	struct cpu *here = this_cpu();
 
 	if (t->suspended || t->on_queue)
 		return;
+	if (cpu_count > 1) {
+		ready_somewhere(t);
+		return;
+	}
+	if (!here->resched && (!here->cur || here->cur->band > t->band)) {
+		hand_over(here, t);
+		return;
+	}
 	enqueue(t);
-	target = kick_target(t);
-	if (target)
-		sched_kick(target);
-	else if (cpu_count > 1)
-		share_among(t);
-	else if (here->slice_end == DEADLINE_NEVER)
+	if (here->slice_end == DEADLINE_NEVER)
 		slice_start(here);
 }
 
@@ -163,8 +181,23 @@ static inline void unqueue(struct thread *t)
 
 void sched_remove(struct thread *t)
 {
-	if (t->on_queue)
+	if (!t->on_queue)
+		return;
+	if (t->cpu && t->cpu->next == t) {
+		t->cpu->next = NULL;
+		t->on_queue = false;
+	} else {
 		unqueue(t);
+	}
+}
+
+/* Whoever is c's next waits in the run queue like others. */
+static noinline void next_enqueue(struct cpu *c)
+{
+	struct thread *t = c->next;
+
+	c->next = NULL;
+	enqueue(t);
 }
 
 /* ---- time ------------------------------------------------------------------- */
@@ -187,7 +220,7 @@ static void refill(struct timer *tm)
 		timer_arm(&s->refill, now + s->period_ns);
 }
 
-static void quota_use(struct silo *s, uint64_t cycles)
+static noinline void quota_use(struct silo *s, uint64_t cycles)
 {
 	uint64_t now;
 
@@ -255,6 +288,8 @@ void sched_soon(struct cpu *c)
 {
 	uint64_t soon = arch_now() + 100000;
 
+	if (c->next)
+		next_enqueue(c);
 	c->resched = true;
 	if (soon < c->slice_end)
 		c->slice_end = soon;
@@ -299,6 +334,73 @@ static inline void requeue_current(struct cpu *c)
 		enqueue(t);
 }
 
+/* c's next, if nobody who waits should come before it; it was in no run queue. */
+static inline struct thread *next_take(struct cpu *c)
+{
+	struct thread *t = c->next;
+	struct sched_entity *e;
+
+	if (!t)
+		return NULL;
+	e = &t->payer->entity[t->band];
+	for (unsigned b = 0; b <= t->band; b++)
+		if (unlikely(!list_empty(&bands[b]))) {
+			next_enqueue(c);
+			return NULL;
+		}
+	if (unlikely(t->payer->throttled)) {
+		next_enqueue(c);
+		return NULL;
+	}
+	if (e->vtime < band_vtime[t->band])
+		e->vtime = band_vtime[t->band];
+	band_vtime[t->band] = e->vtime;
+	c->next = NULL;
+	t->on_queue = false;
+	return t;
+}
+
+/* The usual turn: somebody of the same silo goes on, and the running thread waits behind its
+ * peers. NULL: nothing has changed, choose at large. */
+static inline struct thread *next_peer(struct cpu *c)
+{
+	struct thread *t, *before = c->cur;
+	struct sched_entity *e = &before->payer->entity[before->band];
+	unsigned b = before->band;
+
+	if (bands[b].next != &e->node || before->suspended || (b > 0 && !list_empty(&bands[0])) ||
+	    (b > 1 && !list_empty(&bands[1])))
+		return NULL;
+	t = list_first(&e->threads, struct thread, node);
+	if (!(t->cpus >> c->index & 1))
+		return NULL;
+	list_del(&t->node);
+	t->on_queue = false;
+	before->run = THREAD_READY;
+	before->on_queue = true;
+	list_add_tail(&e->threads, &before->node);
+	band_vtime[b] = e->vtime;
+	return t;
+}
+
+/* Who runs next on c; out of its run queue. The running thread is in one, if it can go on. */
+static inline struct thread *choose(struct cpu *c)
+{
+	struct thread *next = next_take(c);
+
+	if (c->cur) {
+		if (!next && (next = next_peer(c)))
+			return next;
+		requeue_current(c);
+	}
+	if (next)
+		return next;
+	next = pick_for(c);
+	if (next)
+		unqueue(next);
+	return next;
+}
+
 /* From the last charge on: a slice when others wait, at most what the quota leaves. */
 static inline void slice_begin(struct cpu *c, const struct silo *payer)
 {
@@ -320,16 +422,13 @@ void sched_pick(void)
 
 	c->resched = false;
 	charge(c);
-	if (before)
-		requeue_current(c);
-	next = pick_for(c);
+	next = choose(c);
 	c->slice_end = DEADLINE_NEVER;
 	c->payer = NULL;
+	c->cur = next;
 	if (next) {
-		unqueue(next);
 		next->run = THREAD_RUNNING;
 		next->cpu = c;
-		c->cur = next;
 		c->payer = next->payer;
 		stat_switches++;
 		slice_begin(c, next->payer);

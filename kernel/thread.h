@@ -64,6 +64,8 @@ struct thread {
 	struct object *source;	     /* channel or queue it waits at */
 	uint64_t events, events_max; /* queue_wait: user buffer */
 	bool wants_registers;	     /* ipc_reply_wait rather than queue_wait */
+	struct event *events_at;     /* queue_wait: where the kernel's map has the buffer, */
+	uint64_t events_flushes;     /* while its aspace's count of flushes is this */
 
 	/* THREAD_FUTEX */
 	uint64_t key_vmo, key_offset;

@@ -28,6 +28,8 @@ struct arch_aspace {
 	paddr_t root;
 	uint64_t cpus; /* CPUs on which it is loaded */
 	struct account *account;
+	uint64_t flushes; /* [K] counts arch_tlb_flush: while it stays, no present entry was taken
+			     away or restricted */
 };
 
 #define DIRECT_BASE 0xffff800000000000ull

@@ -64,6 +64,7 @@ void arch_tlb_flush(struct arch_aspace *a, uint64_t va, uint64_t pages)
 	struct cpu *c = this_cpu();
 	uint64_t others = a->cpus & ~(1ull << c->index);
 
+	a->flushes++;
 	if (pages > PAGES_MAX)
 		pages = 0;
 	if (c->space == a)
