@@ -61,10 +61,15 @@ static inline void list_add_head(struct list *head, struct list *n)
 	head->next->prev = n;
 	head->next = n;
 }
-static inline void list_del(struct list *n)
+/* The node is not set up again: for one that nobody unlinks before it is added elsewhere. */
+static inline void list_cut(struct list *n)
 {
 	n->prev->next = n->next;
 	n->next->prev = n->prev;
+}
+static inline void list_del(struct list *n)
+{
+	list_cut(n);
 	n->next = n->prev = n;
 }
 #define list_first(head, type, field) container_of((head)->next, type, field)

@@ -296,7 +296,7 @@ void sys_ipc_call(struct thread *cur)
 	 */
 	if (deadline != DEADLINE_NEVER && !(cur->timer.armed && cur->timer.deadline <= deadline))
 		timer_arm(&cur->timer, deadline);
-	if (unlikely(cur->dying | cur->interrupted))
+	if (unlikely(thread_flagged(cur)))
 		parked_flagged = cur;
 	if (sched_can_switch(cpu, server)) {
 		sched_switch(cpu, server);

@@ -173,7 +173,7 @@ static inline void unqueue(struct thread *t)
 {
 	struct sched_entity *e = &t->payer->entity[t->band];
 
-	list_del(&t->node);
+	list_cut(&t->node);
 	t->on_queue = false;
 	if (list_empty(&e->threads))
 		entity_unlink(e);
@@ -245,7 +245,8 @@ static inline bool overtakes(const struct sched_entity *e, unsigned b)
 	       container_of(e->node.next, struct sched_entity, node)->vtime <= e->vtime;
 }
 
-static inline void charge(struct cpu *c)
+/* What was charged: the payer's entity in the thread's band; NULL: nobody ran. */
+static inline struct sched_entity *charge(struct cpu *c)
 {
 	uint64_t now = arch_cycles(), cycles = now - c->since;
 	/* One that began to wait in this entry to the kernel is still loaded. */
@@ -256,22 +257,29 @@ static inline void charge(struct cpu *c)
 
 	c->since = now;
 	if (!s)
-		return;
+		return NULL;
 	e = &s->entity[b];
 	t->cpu_ns += cycles;
 	s->cpu_cycles += cycles;
-	e->vtime += cycles * 1024 / (s->shares ? s->shares : 1024);
+	e->vtime += cycles * s->share_cost >> SHARE_SHIFT;
 	if (unlikely(e->linked && overtakes(e, b))) {
 		entity_unlink(e);
 		entity_link(s, e, b);
 	}
-	if (s->quota_cycles)
+	if (unlikely(s->quota_cycles))
 		quota_use(s, cycles);
+	return e;
+}
+
+void sched_shares(struct silo *s, uint32_t shares)
+{
+	s->shares = shares;
+	s->share_cost = ((uint64_t)SHARES_DEFAULT << SHARE_SHIFT) / shares;
 }
 
 void sched_charge(struct cpu *c)
 {
-	charge(c);
+	(void)charge(c);
 }
 
 /* Cycles that the payer may still use in its period, as a time; NEVER: no quota. */
@@ -361,11 +369,10 @@ static inline struct thread *next_take(struct cpu *c)
 }
 
 /* The usual turn: somebody of the same silo goes on, and the running thread waits behind its
- * peers. NULL: nothing has changed, choose at large. */
-static inline struct thread *next_peer(struct cpu *c)
+ * peers in e. NULL: nothing has changed, choose at large. */
+static inline struct thread *next_peer(struct cpu *c, struct sched_entity *e)
 {
 	struct thread *t, *before = c->cur;
-	struct sched_entity *e = &before->payer->entity[before->band];
 	unsigned b = before->band;
 
 	if (bands[b].next != &e->node || before->suspended || (b > 0 && !list_empty(&bands[0])) ||
@@ -374,7 +381,7 @@ static inline struct thread *next_peer(struct cpu *c)
 	t = list_first(&e->threads, struct thread, node);
 	if (!(t->cpus >> c->index & 1))
 		return NULL;
-	list_del(&t->node);
+	list_cut(&t->node);
 	t->on_queue = false;
 	before->run = THREAD_READY;
 	before->on_queue = true;
@@ -384,12 +391,12 @@ static inline struct thread *next_peer(struct cpu *c)
 }
 
 /* Who runs next on c; out of its run queue. The running thread is in one, if it can go on. */
-static inline struct thread *choose(struct cpu *c)
+static inline struct thread *choose(struct cpu *c, struct sched_entity *charged)
 {
 	struct thread *next = next_take(c);
 
 	if (c->cur) {
-		if (!next && (next = next_peer(c)))
+		if (!next && (next = next_peer(c, charged)))
 			return next;
 		requeue_current(c);
 	}
@@ -421,8 +428,7 @@ void sched_pick(void)
 	struct cpu *other;
 
 	c->resched = false;
-	charge(c);
-	next = choose(c);
+	next = choose(c, charge(c));
 	c->slice_end = DEADLINE_NEVER;
 	c->payer = NULL;
 	c->cur = next;
@@ -456,12 +462,6 @@ uint64_t thread_cycles(const struct thread *t)
 void sched_cleanup(void)
 {
 	cleanup_pending = true;
-	this_cpu()->resched = true;
-}
-
-void sched_yield(struct thread *cur)
-{
-	(void)cur;
 	this_cpu()->resched = true;
 }
 

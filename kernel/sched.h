@@ -6,7 +6,9 @@
 #include "cpu.h"
 #include "thread.h"
 
-#define SLICE_NS 5000000ull
+#define SLICE_NS       5000000ull
+#define SHARES_DEFAULT 1024u
+#define SHARE_SHIFT    20
 
 /* Per silo and band, inside struct silo. */
 struct sched_entity {
@@ -39,7 +41,6 @@ static inline void sched_timer_check(struct cpu *c)
 {
 	uint64_t first = timer_next();
 
-	c->attention = lock_measured;
 	if (c->slice_end < first)
 		first = c->slice_end;
 	if (unlikely(first < c->timer_armed)) {
@@ -50,7 +51,7 @@ static inline void sched_timer_check(struct cpu *c)
 void thread_band_set(struct thread *t, enum band b);
 uint64_t cycles_to_ns(uint64_t cycles), ns_to_cycles(uint64_t ns); /* main.c */
 uint64_t thread_cycles(const struct thread *t); /* charged, and since the last charge */
-void sched_yield(struct thread *cur);
+void sched_shares(struct silo *s, uint32_t shares); /* not 0 */
 void sched_tick(struct cpu *c, uint64_t now);
 void sched_kick(struct cpu *c);
 void sched_silo_changed(struct silo *s); /* paused, resumed, throttled, unthrottled */

@@ -19,7 +19,6 @@
 #include "process.h"
 #include "queue.h"
 
-#define SHARES_DEFAULT 1024u
 #define SHARES_MAX     (1u << 20)
 #define QUOTA_MIN_US   100u
 #define PERIOD_MIN_US  1000u
@@ -130,7 +129,7 @@ static void silo_setup(struct silo *s, uint32_t id, struct account *pays, struct
 		list_init(&s->entity[b].node);
 		list_init(&s->entity[b].threads);
 	}
-	s->shares = SHARES_DEFAULT;
+	sched_shares(s, SHARES_DEFAULT);
 	s->affinity = UINT64_MAX;
 }
 
@@ -251,7 +250,7 @@ int silo_limit_set(struct silo *s, enum limit_key key, uint64_t value)
 		if (err)
 			return err;
 		break;
-	case LIMIT_CPU_SHARES: s->shares = value ? (uint32_t)value : SHARES_DEFAULT; break;
+	case LIMIT_CPU_SHARES: sched_shares(s, value ? (uint32_t)value : SHARES_DEFAULT); break;
 	case LIMIT_CPU_QUOTA_US:
 	case LIMIT_CPU_PERIOD_US: break; /* below, when stored */
 	case LIMIT_AFFINITY: s->affinity = value ? value : UINT64_MAX; break;

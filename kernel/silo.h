@@ -37,6 +37,7 @@ struct silo {
 	/* scheduling */
 	struct sched_entity entity[BANDS];
 	uint32_t shares;
+	uint64_t share_cost; /* virtual time of 1 << SHARE_SHIFT cycles (sched_shares) */
 	uint64_t quota_cycles, period_ns; /* 0: no quota */
 	uint64_t period_start, used_cycles;
 	bool throttled;

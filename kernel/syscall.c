@@ -113,27 +113,30 @@ noreturn void kernel_leave(uint64_t where)
 {
 	struct cpu *c = this_cpu();
 
-	if (!c->cur || c->resched) {
+	if (c->resched || !c->cur) {
 		if (unlikely(cleanup_pending))
 			cleanup();
 		sched_pick();
-		if (unlikely(cleanup_pending))
-			sched_soon(c); /* the next slice at the next entry */
 	}
 	if (unlikely(parked_flagged)) {
 		parked_check();
 		kernel_leave(where);
 	}
-	if (likely(c->cur) && unlikely(c->cur->dying | c->cur->interrupted)) {
+	if (likely(c->cur) && unlikely(thread_flagged(c->cur))) {
 		current_check(c->cur);
 		if (!c->cur)
 			kernel_leave(where);
 	}
-	if (unlikely(c->resched)) /* nobody would kick a CPU that seems to come back anyway */
+	/* The next slice of work at the next entry; and nobody would kick a CPU that seems to come
+	 * back anyway. */
+	if (unlikely(cleanup_pending | c->resched))
 		sched_soon(c);
 	sched_timer_check(c);
-	if (unlikely(lock_measured))
+	c->attention = false;
+	if (unlikely(lock_measured)) {
 		hold_measure(where);
+		c->attention = true;
+	}
 	arch_leave();
 }
 

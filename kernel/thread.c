@@ -123,7 +123,7 @@ void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
 {
 	cur->run = why;
 	this_cpu()->cur = NULL;
-	if (unlikely(cur->dying | cur->interrupted))
+	if (unlikely(thread_flagged(cur)))
 		parked_flagged = cur;
 	if (deadline != DEADLINE_NEVER || cur->timer.armed)
 		timer_arm(&cur->timer, deadline);
@@ -149,9 +149,9 @@ void thread_unwait(struct thread *t)
 	case THREAD_PAGER: pager_wait_cancel(t); break;
 	case THREAD_RECEIVE:
 	case THREAD_QUEUE:
-	case THREAD_FUTEX:
-	case THREAD_SLEEP: list_del(&t->node); break;
+	case THREAD_FUTEX: list_del(&t->node); break;
 	case THREAD_READY: sched_remove(t); break;
+	case THREAD_SLEEP: /* in no list */
 	case THREAD_NEW:
 	case THREAD_RUNNING:
 	case THREAD_FAULTED:
@@ -539,7 +539,8 @@ int64_t sys_thread_step(struct thread *cur, handle_t thread)
 
 int64_t sys_thread_yield(struct thread *cur)
 {
-	sched_yield(cur);
+	(void)cur;
+	this_cpu()->resched = true;
 	return 0;
 }
 

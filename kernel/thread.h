@@ -31,7 +31,7 @@ struct thread {
 	uint8_t band; /* [K] effective band */
 	uint8_t own_band;
 	bool on_queue;	  /* in a run queue */
-	bool dying;	  /* ends before it reaches user mode again */
+	bool dying;	  /* ends before it reaches user mode again; entry.S tests both */
 	bool interrupted; /* an interrupt request waits */
 	uint64_t interrupt_arg;
 	bool stepping;
@@ -41,7 +41,7 @@ struct thread {
 	uint64_t cpus;		   /* affinity and its silo's: where it may run */
 	struct cpu *cpu;	   /* where it runs or ran */
 	struct silo *payer;	   /* [K] whose time it uses: its own silo's, or its caller's */
-	struct list node;	   /* run queue, waiters, or unlinked */
+	struct list node;	   /* run queue or waiters; else its contents mean nothing */
 	struct list process_node;
 	struct timer timer; /* deadline of the wait */
 
@@ -86,6 +86,17 @@ struct thread {
 
 	uint64_t cpu_ns; /* TSC cycles while it was charged */
 };
+
+/* Dying or interrupted, by one look. */
+static inline bool thread_flagged(const struct thread *t)
+{
+	uint16_t both;
+
+	_Static_assert(offsetof(struct thread, interrupted) == offsetof(struct thread, dying) + 1,
+		       "side by side");
+	__builtin_memcpy(&both, &t->dying, sizeof(both));
+	return both != 0;
+}
 
 /* The account that pays for memory that the calling thread makes. */
 struct account *thread_account(const struct thread *cur);

@@ -230,6 +230,55 @@ static void deadline_left_behind(void)
 	core_close(channel);
 }
 
+/* Servers that sleep after a request came to them straight from its caller are not taken for
+ * waiting ones. */
+static volatile uint64_t sleeper_served[2];
+
+static void sleeper(uint64_t which)
+{
+	struct ipc_msg m = {0};
+	handle_t reply = REPLY_NONE;
+
+	while (ipc_reply_wait(late_queue, &m, DEADLINE_NEVER, reply) == IPC_MESSAGE) {
+		reply = REPLY_CURRENT;
+		sleeper_served[which]++;
+		if (m.tag >> 32 == LATE_STOP)
+			break;
+		if (m.tag >> 32 == LATE_AT_ONCE) { /* answer, then sleep */
+			(void)!ipc_reply(REPLY_CURRENT, &m);
+			reply = REPLY_NONE;
+		}
+		(void)!sys_thread_sleep(time_in((m.tag >> 32 == LATE_SLEEP ? 30 : 10) * NS_PER_MS));
+	}
+	(void)!ipc_reply(REPLY_CURRENT, &m);
+}
+
+static void sleeping_servers(void)
+{
+	handle_t channel = TAKE(sys_channel_create()), sender = sender_make(channel, 9);
+	static struct core_native servers[2];
+
+	sleeper_served[0] = sleeper_served[1] = 0;
+	late_queue = TAKE(sys_queue_create());
+	TAKE(sys_queue_add(late_queue, channel, EVENT_MESSAGE, 1, 0, 0));
+	for (unsigned i = 0; i < 2; i++)
+		core_native_start(&servers[i], sleeper, i);
+	OK(sys_thread_sleep(time_in(10 * NS_PER_MS)));
+	for (unsigned i = 0; i < 8; i++) {
+		/* One answers and sleeps; its sleep ends while the other has a request. */
+		OK(late_call(sender, LATE_AT_ONCE, time_in(NS_PER_S)));
+		OK(late_call(sender, LATE_SLEEP, time_in(NS_PER_S)));
+	}
+	CHECK_EQ(sleeper_served[0] + sleeper_served[1], 16);
+	for (unsigned i = 0; i < 2; i++)
+		OK(late_call(sender, LATE_STOP, time_in(NS_PER_S)));
+	for (unsigned i = 0; i < 2; i++)
+		core_native_join(&servers[i]);
+	core_close(late_queue);
+	core_close(sender);
+	core_close(channel);
+}
+
 /* A caller leaves while the server has its request: ABANDONED, and the answer does nothing. */
 static void abandoned(void)
 {
@@ -828,6 +877,7 @@ const struct core_test core_tests[] = {
 	{"receiver_first", receiver_first},
 	{"deadlines", deadlines},
 	{"deadline_left_behind", deadline_left_behind},
+	{"sleeping_servers", sleeping_servers},
 	{"abandoned", abandoned},
 	{"interrupt", interrupt},
 	{"saved_replies", saved_replies},
