@@ -263,6 +263,8 @@ void frame_put(paddr_t pa)
 	if (--f->refs > 0 || (f->flags & FRAME_FIXED))
 		return;
 	a = f->account;
+	if (unlikely(memory_poisoned))
+		memset(phys_to_virt(pa), MEMORY_POISON, PAGE_SIZE);
 	free_push(r, f);
 	account_uncharge(a, RES_MEMORY, PAGE_SIZE);
 	account_put(a);

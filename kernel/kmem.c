@@ -11,6 +11,9 @@
  * kernel's overhead: they are charged to the root account, which therefore counts
  * a small object twice, as an object and as part of a slab.
  *
+ * With the boot word memory=poison what is freed is overwritten, so that whoever still uses it is
+ * found out (the tests of the kernel run with it).
+ *
  * Invariant: a slab hangs in its class's list exactly when it has a free object.
  */
 #include "memory.h"
@@ -39,6 +42,7 @@ static struct list partial[CLASSES]; /* slabs with a free object, the emptiest a
 static uint8_t class_by_size[CLASS_MAX / 16 + 1]; /* index: size / 16, rounded up */
 static uint64_t bytes;
 static bool ready;
+bool memory_poisoned;
 
 static void kmem_init(void)
 {
@@ -158,6 +162,8 @@ void kmem_free(void *p, size_t size)
 	i = (unsigned)(in_page - sizeof(*s)) / bytes_of_class;
 	a = *slab_account(s, i);
 	assert(a);
+	if (unlikely(memory_poisoned))
+		memset(p, MEMORY_POISON, bytes_of_class);
 	*slab_account(s, i) = NULL;
 	if (s->free == NO_OBJECT)
 		list_add_head(&partial[s->class], &s->node);

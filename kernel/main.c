@@ -208,6 +208,7 @@ noreturn void kernel_main(void)
 	info_page_make();
 	if (option("lock=measure"))
 		lock_measure();
+	memory_poisoned = option("memory=poison") != NULL;
 	klog(LOG_BOOT, LOG_INFO, "Bulkhead: %lu MiB memory, %lu MiB free", frames_total() >> 8,
 	     frames_free() >> 8);
 	silo_init();

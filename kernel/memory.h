@@ -45,5 +45,9 @@ void *kmem_alloc(struct account *a, size_t size);
 void kmem_free(void *p, size_t size);
 uint64_t kmem_bytes(void);
 
+/* Boot word memory=poison: objects and frames are overwritten with this byte when they are freed. */
+#define MEMORY_POISON 0xdb
+extern bool memory_poisoned;
+
 /* There is something for memory_cleanup_slice to do (sched.c). */
 void sched_cleanup(void);

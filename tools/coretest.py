@@ -42,6 +42,7 @@ def run(build, folder, spec):
     label += "@iommu" if options.iommu else ""
     archive = os.path.join(build, "core", options.name + ".cpio")
     chosen = machine.from_options(options, archive=archive, extra=["-no-reboot"])
+    chosen.cmdline = f"{chosen.cmdline} memory=poison".strip()
     trouble = None
     try:
         with guest.Guest(chosen, os.path.join(folder, label + ".log")) as running:

@@ -321,6 +321,16 @@ static uint32_t handles_held(void)
 	return info.handles;
 }
 
+/* The boot word test=NAME runs that one test only. */
+static bool chosen(const char *name)
+{
+	const char *line = (const char *)boot_block()->cmdline;
+	const char *word = line ? strstr(line, "test=") : NULL;
+	size_t len = strlen(name);
+
+	return !word || (strncmp(word + 5, name, len) == 0 && (unsigned char)word[5 + len] <= ' ');
+}
+
 /* Returns true unless it failed. */
 static bool run_test(const struct core_test *test)
 {
@@ -351,16 +361,6 @@ static int run_role(const char *name)
 	return 98;
 }
 
-/* Boot word only=NAME: that test alone. */
-static bool wanted(const char *name)
-{
-	const char *only = strstr((const char *)boot_block()->cmdline, "only=");
-	size_t length = strlen(name);
-
-	return !only || (strncmp(only + 5, name, length) == 0 &&
-			 (only[5 + length] == ' ' || !only[5 + length]));
-}
-
 int main(int argc, char **argv)
 {
 	bool good = true;
@@ -378,11 +378,12 @@ int main(int argc, char **argv)
 		return run_role(argv[1]);
 	}
 	find_images();
-	for (const struct core_test *test = core_tests; test->name; test++)
-		if (wanted(test->name)) {
-			count++;
-			good = run_test(test) && good;
-		}
+	for (const struct core_test *test = core_tests; test->name; test++) {
+		if (!chosen(test->name))
+			continue;
+		good = run_test(test) && good;
+		count++;
+	}
 	log_print("end %u", count);
 	machine_exit(good ? CORE_PASS : CORE_FAIL);
 }
