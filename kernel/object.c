@@ -24,7 +24,7 @@ void object_put(struct object *o)
 {
 	struct account *account = o->account;
 
-	assert(o->refs > 0);
+	assert((int32_t)o->refs > 0); /* negative: freed, and poisoned */
 	if (--o->refs > 0)
 		return;
 	object_counts[o->type]--;
@@ -74,7 +74,7 @@ static void object_unhandled(struct object *o)
 
 void object_handle_gone(struct object *o)
 {
-	assert(o->handles > 0);
+	assert((int32_t)o->handles > 0);
 	if (--o->handles == 0)
 		object_unhandled(o);
 	object_put(o);

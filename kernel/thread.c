@@ -21,18 +21,17 @@ struct thread *thread_of(struct object *o)
 static int message_page_make(struct thread *t, uint64_t addr)
 {
 	uint32_t flags = PROT_R | PROT_W | MAP_DROP | (addr ? MAP_AT : 0);
-	int err = vmo_make(t->process->silo->account, VMO_WIRED, PAGE_SIZE, &t->msg_vmo);
+	struct vmo *v;
+	int err = vmo_make(t->process->silo->account, VMO_WIRED, PAGE_SIZE, &v);
 
 	if (err)
 		return err;
+	t->msg_vmo = v; /* thread_destroy gives it back, whatever fails from here on */
 	t->msg_addr = addr;
-	err = aspace_map_vmo(t->aspace, t->msg_vmo, 0, PAGE_SIZE, flags, NULL, &t->msg_addr);
-	if (err) {
-		object_put(vmo_object(t->msg_vmo));
-		return err;
-	}
-	t->msg = phys_to_virt(vmo_frame(t->msg_vmo, 0));
-	return 0;
+	err = aspace_map_vmo(t->aspace, v, 0, PAGE_SIZE, flags, NULL, &t->msg_addr);
+	if (!err)
+		t->msg = phys_to_virt(vmo_frame(v, 0));
+	return err;
 }
 
 static bool args_valid(const struct thread_args *a)
