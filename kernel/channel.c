@@ -825,6 +825,12 @@ void channel_unhandled(struct object *o)
 	ch->dead = true;
 	if (ch->watch)
 		watch_end(ch->watch);
+	while (!list_empty(&ch->receivers)) {
+		struct thread *t = list_first(&ch->receivers, struct thread, node);
+
+		list_del(&t->node);
+		thread_wake(t, -EPIPE);
+	}
 	for (unsigned b = 0; b < BANDS; b++)
 		while (!list_empty(&ch->callers[b])) {
 			struct thread *t = list_first(&ch->callers[b], struct thread, node);
@@ -858,7 +864,8 @@ void channel_destroy(struct object *o)
 {
 	struct channel *ch = channel_of(o);
 
-	assert(list_empty(&ch->unanswered) && list_empty(&ch->messages));
+	assert(list_empty(&ch->unanswered) && list_empty(&ch->messages) &&
+	       list_empty(&ch->receivers));
 	kmem_free(ch, sizeof(*ch));
 }
 

@@ -23,6 +23,36 @@ static void message_page_taken(void)
 	core_unmap((void *)args.msg, PAGE_SIZE);
 }
 
-const struct core_test core_tests[] = {{"message_page_taken", message_page_taken}, {NULL, NULL}};
+/* ---- channels -------------------------------------------------------------------------------- */
+
+static struct {
+	struct core_native native;
+	handle_t channel;
+	int64_t result;
+} waiting;
+
+static void wait_at_channel(uint64_t arg)
+{
+	struct ipc_msg m;
+
+	(void)arg;
+	waiting.result = ipc_wait(waiting.channel, &m, DEADLINE_NEVER);
+}
+
+/* The last receive handle goes while a thread waits at the channel. */
+static void channel_closed_under_receiver(void)
+{
+	waiting.channel = TAKE(sys_channel_create());
+	core_native_start(&waiting.native, wait_at_channel, 0);
+	core_until(waiting.native.thread, THREAD_RECEIVE);
+	core_close(waiting.channel);
+	core_native_join(&waiting.native);
+	CHECK_EQ(waiting.result, -EPIPE);
+}
+
+const struct core_test core_tests[] = {
+	{"message_page_taken", message_page_taken},
+	{"channel_closed_under_receiver", channel_closed_under_receiver},
+	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{NULL, NULL}};
