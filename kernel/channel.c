@@ -638,8 +638,8 @@ void sys_ipc_reply_wait(struct thread *cur)
 	}
 	if (likely(reply != REPLY_NONE))
 		request_done(cur, client, cap);
-	else if (cur->client || cur->client_gone)
-		request_forget(cur);
+	if (unlikely(cur->client || cur->client_gone))
+		request_forget(cur); /* not answered now: it would be lost behind the next one */
 	receive(cur, source, deadline);
 	if (!cpu->cur) { /* parked */
 		loan_end(cur);

@@ -50,9 +50,70 @@ static void channel_closed_under_receiver(void)
 	CHECK_EQ(waiting.result, -EPIPE);
 }
 
+/* ---- callers --------------------------------------------------------------------------------- */
+
+struct caller {
+	struct core_native native;
+	handle_t sender;
+	uint64_t deadline;
+	uint64_t word;
+	int64_t result;
+};
+
+static void call_run(uint64_t arg)
+{
+	struct caller *c = (struct caller *)arg;
+	struct ipc_msg m = {.w = {c->word}};
+
+	c->result = ipc_call(c->sender, &m, c->deadline);
+	c->word = m.w[0];
+}
+
+static void call_start(struct caller *c, handle_t sender, uint64_t word, uint64_t deadline)
+{
+	c->sender = sender;
+	c->word = word;
+	c->deadline = deadline;
+	c->result = 1;
+	core_native_start(&c->native, call_run, (uint64_t)c);
+}
+
+static handle_t sender_make(handle_t channel, uint64_t badge)
+{
+	return TAKE(sys_channel_sender(channel, badge, CORE_SENDER, REPLY_NONE));
+}
+
+static struct caller one, two;
+
+/* A kept request is answered while another is in hand: that one is given up, and nothing points
+ * from its client to this thread any more. */
+static void kept_answered_with_one_in_hand(void)
+{
+	handle_t channel = TAKE(sys_channel_create()), sender = sender_make(channel, 1), kept;
+	struct ipc_msg m;
+
+	call_start(&one, sender, 1, DEADLINE_NEVER);
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	kept = TAKE(sys_reply_save());
+	call_start(&two, sender, 2, DEADLINE_NEVER);
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	CHECK_EQ(m.w[0], 2);
+	m.w[0] = 11;
+	CHECK_EQ(ipc_reply_wait(channel, &m, time_in(NS_PER_MS), kept), -ETIMEDOUT);
+	core_native_join(&one.native);
+	OK(one.result);
+	CHECK_EQ(one.word, 11);
+	core_native_join(&two.native);
+	CHECK_EQ(two.result, -ECANCELED);
+	REFUSED(ipc_reply(REPLY_CURRENT, &m), EINVAL);
+	core_close(sender);
+	core_close(channel);
+}
+
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
+	{"kept_answered_with_one_in_hand", kept_answered_with_one_in_hand},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{NULL, NULL}};
