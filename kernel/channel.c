@@ -603,6 +603,17 @@ static inline void receive(struct thread *cur, struct object *source, uint64_t d
 	thread_park(cur, source->type == OBJ_QUEUE ? THREAD_QUEUE : THREAD_RECEIVE, deadline);
 }
 
+/* A server waits again without having answered: its client would wait for nobody. */
+static void request_forget(struct thread *server)
+{
+	struct thread *client = server->client;
+
+	server->client = NULL;
+	server->client_gone = false;
+	if (client)
+		client_fail(client, -ECANCELED);
+}
+
 static inline int source_find(struct thread *cur, handle_t h, struct object **source)
 {
 	struct cap *c;
@@ -760,25 +771,20 @@ void call_leave(struct thread *t)
 	channel_notify(ch);
 }
 
-/* A server waits again without having answered: its client would wait for nobody. */
-void request_forget(struct thread *server)
+void request_drop(struct thread *server)
 {
+	struct process *p = server->process;
 	struct thread *client = server->client;
 
-	server->client = NULL;
-	server->client_gone = false;
-	if (client)
-		client_fail(client, -ECANCELED);
-}
-
-void request_orphan(struct thread *server)
-{
-	struct thread *client = server->client;
-
+	/* The last thread's end is the process's: then only this one is in the list. */
+	if (!p->ending && server->process_node.next != server->process_node.prev) {
+		request_forget(server);
+		return;
+	}
 	server->client = NULL;
 	client->server = NULL;
 	list_del(&client->call_node);
-	list_add_tail(&server->process->orphans, &client->call_node);
+	list_add_tail(&p->orphans, &client->call_node);
 }
 
 void orphans_answer(struct process *p)

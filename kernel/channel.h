@@ -54,13 +54,13 @@ bool channel_pending(struct channel *c);
 bool channel_deliver(struct channel *c, struct thread *t); /* true: t's registers are set */
 /* The caller of `t`'s wait leaves: unlink, abandon. Called by thread_unwait. */
 void call_leave(struct thread *t);
-/* A server thread ends: its client waits on the process's `orphans` until it is known whether
- * the channel lives on (ERESTART) or not (EPIPE). */
-void request_orphan(struct thread *server);
+/* A server thread ends, still in its process's list. When the process ends with it, its client
+ * waits on the process's `orphans` until it is known whether the channel lives on (ERESTART) or not
+ * (EPIPE); else it gets ECANCELED now. */
+void request_drop(struct thread *server);
 void orphans_answer(struct process *p);
 struct channel *channel_of(struct object *o);
 struct sender *sender_of(struct object *o);
-void request_forget(struct thread *server);
 /* Something was put into the channel: wake a receiver, or its queue. */
 void channel_notify(struct channel *c);
 /* Put a receiver taken by take_receiver or queue_take_receiver back at the front. */

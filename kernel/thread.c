@@ -232,7 +232,7 @@ void thread_end(struct thread *t)
 	t->run = THREAD_DEAD;
 	cleanup_pending = true; /* a call of it may be unfinished: work.c */
 	if (t->client)
-		request_orphan(t);
+		request_drop(t);
 	process_thread_gone(t);
 	if (started)
 		object_put(&t->object); /* a started thread holds itself */

@@ -110,10 +110,42 @@ static void kept_answered_with_one_in_hand(void)
 	core_close(channel);
 }
 
+static struct {
+	struct core_native native;
+	handle_t channel;
+	int64_t got;
+} leaver;
+
+static void receive_and_exit(uint64_t arg)
+{
+	struct ipc_msg m;
+
+	(void)arg;
+	leaver.got = ipc_wait(leaver.channel, &m, core_soon());
+}
+
+/* A thread ends with a request in hand, and its process goes on: the client does not wait. */
+static void server_thread_exits(void)
+{
+	handle_t sender;
+
+	leaver.channel = TAKE(sys_channel_create());
+	sender = sender_make(leaver.channel, 1);
+	core_native_start(&leaver.native, receive_and_exit, 0);
+	core_until(leaver.native.thread, THREAD_RECEIVE);
+	call_start(&one, sender, 1, time_in(3 * NS_PER_S));
+	core_native_join(&leaver.native);
+	core_native_join(&one.native);
+	CHECK_EQ(one.result, -ECANCELED);
+	core_close(sender);
+	core_close(leaver.channel);
+}
+
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
 	{"kept_answered_with_one_in_hand", kept_answered_with_one_in_hand},
+	{"server_thread_exits", server_thread_exits},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{NULL, NULL}};
