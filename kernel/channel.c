@@ -340,6 +340,10 @@ static inline void call_settle(struct thread *client)
 	list_del(&client->call_node);
 	client->server = NULL;
 	client->reply = NULL;
+	if (unlikely(client->orphan)) {
+		client->orphan = false;
+		object_put(&client->call_channel->object);
+	}
 	client->call_channel = NULL;
 }
 
@@ -771,6 +775,16 @@ void call_leave(struct thread *t)
 	channel_notify(ch);
 }
 
+/* Nobody holds the request any more, and the process that did ends. The channel must not go before
+ * the client knows its fate: among `unanswered` it would have been told, here it counts. */
+static void call_orphan(struct thread *client, struct process *p)
+{
+	object_get(&client->call_channel->object);
+	client->orphan = true;
+	list_del(&client->call_node);
+	list_add_tail(&p->orphans, &client->call_node);
+}
+
 void request_drop(struct thread *server)
 {
 	struct process *p = server->process;
@@ -783,8 +797,7 @@ void request_drop(struct thread *server)
 	}
 	server->client = NULL;
 	client->server = NULL;
-	list_del(&client->call_node);
-	list_add_tail(&p->orphans, &client->call_node);
+	call_orphan(client, p);
 }
 
 void orphans_answer(struct process *p)
@@ -1056,8 +1069,7 @@ void reply_unhandled(struct object *o)
 		client_fail(client, -ECANCELED);
 		return;
 	}
-	list_del(&client->call_node);
-	list_add_tail(&clearing_process->orphans, &client->call_node);
+	call_orphan(client, clearing_process);
 }
 
 void reply_destroy(struct object *o)

@@ -35,6 +35,7 @@ struct thread {
 	bool interrupted; /* an interrupt request waits */
 	uint64_t interrupt_arg;
 	bool stepping;
+	bool orphan;		   /* its call is in a process's `orphans`; call_channel counted */
 	uint32_t suspended;	   /* count, and SUSPENDED_SILO; does not run while > 0 */
 	struct thread *suspending; /* whom this thread's thread_suspend waits to see stopped */
 	uint64_t affinity;	   /* asked for */

@@ -141,11 +141,68 @@ static void server_thread_exits(void)
 	core_close(leaver.channel);
 }
 
+static int role_take_and_wait(void)
+{
+	handle_t channel = boot_handle("channel");
+	struct ipc_msg m;
+
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	return sys_thread_sleep(core_soon()) < 0 ? 1 : 2;
+}
+
+#define SPRAYED 64
+static struct {
+	struct core_native native;
+	volatile bool go;
+	handle_t made[SPRAYED];
+} spray;
+
+/* Takes the place of every channel that is freed meanwhile. */
+static void spray_channels(uint64_t arg)
+{
+	(void)arg;
+	while (!spray.go)
+		;
+	for (unsigned i = 0; i < SPRAYED; i++)
+		spray.made[i] = (handle_t)sys_channel_create();
+}
+
+/* The server dies with a request in hand, its channel with it, and nobody else holds the channel:
+ * the client's handle was closed while it waited. The server's many handles take several slices to
+ * close: meanwhile the memory of the channel is somebody else's. */
+static void channel_gone_before_answer(void)
+{
+	handle_t channel = TAKE(sys_channel_create()), signal = TAKE(sys_signal_create(0));
+	handle_t sender = sender_make(channel, 1);
+	struct spawn_handle give = {"channel", channel, RIGHTS_SAME, 0, 0};
+	struct spawned s;
+
+	core_spawn(&s, "take_and_wait", NULL, HANDLE_NONE, &give, 1);
+	core_close(channel);
+	for (unsigned i = 0; i < 600; i++)
+		CHECK(sys_process_give(s.process, signal, RIGHTS_SAME, 0) > 0);
+	call_start(&one, sender, 1, DEADLINE_NEVER);
+	core_until(s.thread, THREAD_SLEEP);
+	core_close(sender);
+	spray.go = false;
+	core_native_start(&spray.native, spray_channels, 0);
+	spray.go = true;
+	OK(sys_process_kill(s.process, 1));
+	core_native_join(&one.native);
+	core_native_join(&spray.native);
+	CHECK_EQ(one.result, -EPIPE);
+	for (unsigned i = 0; i < SPRAYED; i++)
+		core_close(spray.made[i]);
+	core_close(signal);
+	spawn_discard(&s);
+}
+
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
 	{"kept_answered_with_one_in_hand", kept_answered_with_one_in_hand},
 	{"server_thread_exits", server_thread_exits},
+	{"channel_gone_before_answer", channel_gone_before_answer},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {{NULL, NULL}};
+const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait}, {NULL, NULL}};
