@@ -317,19 +317,36 @@ static inline void loan_end(struct thread *server)
 	server->band = server->own_band;
 }
 
-/* The same for a server in any state: its client goes, and with it perhaps its silo. */
+/* The same for a thread in any state: from now on `payer` pays. */
+static void payer_change(struct thread *t, struct silo *payer, uint8_t band)
+{
+	bool queued = t->on_queue;
+
+	if (t->run == THREAD_RUNNING)
+		sched_charge(t->cpu);
+	sched_remove(t);
+	t->payer = payer;
+	t->band = band;
+	if (t->run == THREAD_RUNNING)
+		t->cpu->payer = payer;
+	if (queued)
+		sched_ready(t);
+}
+
+/* The client goes, and with it perhaps its silo: nobody may go on working on its time, neither the
+ * server, in whatever state it is, nor whom that has asked in turn. */
 static void loan_end_now(struct thread *server)
 {
-	bool queued = server->on_queue;
+	payer_change(server, server->process->silo, server->own_band);
+	while (server->run == THREAD_REPLY && server->server) {
+		struct thread *next = server->server;
+		uint8_t band = server->band < next->own_band ? server->band : next->own_band;
 
-	if (server->run == THREAD_RUNNING)
-		sched_charge(server->cpu);
-	sched_remove(server);
-	loan_end(server);
-	if (server->run == THREAD_RUNNING)
-		server->cpu->payer = server->payer;
-	if (queued)
-		sched_ready(server);
+		if (next->payer == server->payer && next->band == band)
+			break;
+		payer_change(next, server->payer, band);
+		server = next;
+	}
 }
 
 /* ---- answers ------------------------------------------------------------------------- */

@@ -197,12 +197,89 @@ static void channel_gone_before_answer(void)
 	spawn_discard(&s);
 }
 
+/* ---- who pays -------------------------------------------------------------------------------- */
+
+#define SILO_ID 1500
+
+static struct {
+	struct core_native native;
+	handle_t channel, next; /* next: who is asked before the answer; none: work until told */
+	volatile bool taken, stop;
+	int64_t asked;
+} middle, last;
+
+/* Take one request, work or ask on, answer. */
+static void serve_one(uint64_t arg)
+{
+	typeof(middle) *s = (void *)arg;
+	struct ipc_msg m;
+
+	if (ipc_wait(s->channel, &m, core_soon()) != IPC_MESSAGE)
+		return;
+	s->taken = true;
+	if (s->next)
+		s->asked = ipc_call(s->next, &m, DEADLINE_NEVER);
+	while (!s->next && !s->stop)
+		sys_thread_yield();
+	s->asked = ipc_reply(REPLY_CURRENT, &m);
+}
+
+static void await(volatile bool *flag)
+{
+	uint64_t deadline = core_soon();
+
+	while (!*flag && time_now() < deadline)
+		OK(sys_thread_sleep(time_in(100 * NS_PER_US)));
+	CHECK(*flag);
+}
+
+static int role_call(void)
+{
+	struct ipc_msg m = {0};
+
+	return ipc_call(boot_handle("sender"), &m, DEADLINE_NEVER) < 0 ? 1 : 2;
+}
+
+/* A program asks a server, which asks another: both work on the program's silo's time. Then the
+ * silo is ended and gone, while the second still works. */
+static void loan_outlives_silo(void)
+{
+	handle_t silo = core_silo_make(SILO_ID, 0, NULL), sender;
+	struct spawn_handle give = {"sender", HANDLE_NONE, RIGHTS_SAME, 0, 0};
+	struct spawned s;
+
+	middle.channel = TAKE(sys_channel_create());
+	last.channel = TAKE(sys_channel_create());
+	give.handle = sender = sender_make(middle.channel, 1);
+	middle.next = sender_make(last.channel, 1);
+	middle.taken = last.taken = last.stop = false;
+	core_native_start(&middle.native, serve_one, (uint64_t)&middle);
+	core_native_start(&last.native, serve_one, (uint64_t)&last);
+	core_spawn(&s, "call", NULL, silo, &give, 1);
+	await(&last.taken);
+	OK(sys_silo_control(silo, SILO_OP_KILL, 0));
+	spawn_discard(&s);
+	core_silo_end(silo);
+	for (int i = 0; i < 50; i++)
+		OK(sys_thread_sleep(time_in(100 * NS_PER_US)));
+	last.stop = true;
+	core_native_join(&last.native);
+	core_native_join(&middle.native);
+	OK(last.asked);
+	OK(middle.asked);
+	core_close(middle.next);
+	core_close(sender);
+	core_close(middle.channel);
+	core_close(last.channel);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
 	{"kept_answered_with_one_in_hand", kept_answered_with_one_in_hand},
 	{"server_thread_exits", server_thread_exits},
 	{"channel_gone_before_answer", channel_gone_before_answer},
+	{"loan_outlives_silo", loan_outlives_silo},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait}, {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"take_and_wait", role_take_and_wait}, {"call", role_call}, {NULL, NULL}};
