@@ -187,11 +187,22 @@ static void silo_leave_tree(struct silo *s)
 	account_close(s->account);
 }
 
+/* The last thread may have ended in this very entry to the kernel: its CPU still charges us. */
+static void silo_charge_ends(const struct silo *s)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i].payer == s)
+			cpus[i].payer = NULL;
+	for (unsigned b = 0; b < BANDS; b++)
+		assert(!s->entity[b].linked && list_empty(&s->entity[b].threads));
+}
+
 void silo_destroy(struct object *o)
 {
 	struct silo *s = silo_of(o);
 
 	assert(s != root_silo && list_empty(&s->processes) && list_empty(&s->children));
+	silo_charge_ends(s);
 	if (s->state != SILO_DESTROYED)
 		silo_leave_tree(s);
 	timer_disarm(&s->refill);

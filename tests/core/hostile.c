@@ -272,6 +272,42 @@ static void loan_outlives_silo(void)
 	core_close(middle.channel);
 	core_close(last.channel);
 }
+static handle_t silo_when_free(uint32_t id)
+{
+	uint64_t deadline = core_soon();
+	struct silo_args args = {.id = id};
+	int64_t silo;
+
+	while ((silo = sys_silo_create(core_silo, &args)) == -EEXIST && time_now() < deadline)
+		OK(sys_thread_sleep(time_in(100 * NS_PER_US)));
+	return TAKE(silo);
+}
+
+/* Nobody holds a silo or its only process: when that ends the silo goes, in the same entry to the
+ * kernel in which it still pays. */
+static void silo_goes_with_its_last_thread(void)
+{
+	struct spawned s;
+	handle_t silo;
+
+	for (int i = 0; i < 20; i++) {
+		silo = silo_when_free(SILO_ID);
+		OK(sys_silo_control(silo, SILO_OP_LOAD, 0));
+		OK(sys_silo_control(silo, SILO_OP_READY, 0));
+		OK(sys_silo_control(silo, SILO_OP_START, 0));
+		core_spawn(&s, "end", NULL, silo, NULL, 0);
+		core_close(s.thread);
+		core_close(s.process);
+		core_close(silo);
+	}
+	core_close(silo_when_free(SILO_ID));
+}
+
+static int role_end(void)
+{
+	OK(sys_thread_sleep(time_in(2 * NS_PER_MS)));
+	sys_process_exit(0);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -279,7 +315,10 @@ const struct core_test core_tests[] = {
 	{"server_thread_exits", server_thread_exits},
 	{"channel_gone_before_answer", channel_gone_before_answer},
 	{"loan_outlives_silo", loan_outlives_silo},
+	{"silo_goes_with_its_last_thread", silo_goes_with_its_last_thread},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {
-	{"take_and_wait", role_take_and_wait}, {"call", role_call}, {NULL, NULL}};
+const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
+				       {"call", role_call},
+				       {"end", role_end},
+				       {NULL, NULL}};
