@@ -24,15 +24,15 @@ struct cpu {
 	unsigned index;
 	unsigned hardware_id; /* APIC id */
 	bool online;
-	bool resched;	      /* [K] pick again before leaving; entry.S tests both */
-	bool attention;	      /* [K] leave by kernel_leave: a timer or the slice changed */
-	struct silo *payer;   /* [K] who pays for the time since `since` */
-	uint64_t since;	      /* [K] TSC at the last charge */
-	uint64_t slice_end;   /* [K] ns; DEADLINE_NEVER when nobody waits */
-	uint64_t timer_armed; /* [K] what arch_timer_set was told */
-	uint32_t tlb_seen;    /* generation of flush requests that this CPU has served */
-	uint64_t switches;
-	struct thread *next; /* [K] preempts cur at the next pick */
+	bool resched;	       /* [K] pick again before leaving; entry.S tests both */
+	bool attention;	       /* [K] leave by kernel_leave: a timer or the slice changed */
+	struct silo *payer;    /* [K] who pays for the time since `since` */
+	uint64_t since;	       /* [K] TSC at the last charge */
+	uint64_t slice_end;    /* [K] ns; DEADLINE_NEVER when nobody waits */
+	uint64_t timer_armed;  /* [K] what arch_timer_set was told */
+	uint32_t tlb_seen;     /* generation of flush requests that this CPU has served */
+	struct thread *next;   /* [K] preempts cur at the next pick */
+	struct thread *ended;  /* [K] ended as `cur` in this entry: its handler may still use it */
 	struct arch_cpu *arch; /* descriptor tables, upcall frame: arch's own */
 };
 

@@ -11,8 +11,8 @@
  * kernel's overhead: they are charged to the root account, which therefore counts
  * a small object twice, as an object and as part of a slab.
  *
- * With the boot word memory=poison what is freed is overwritten, so that whoever still uses it is
- * found out (the tests of the kernel run with it).
+ * With the boot word memory=poison what is free is overwritten, and looked at before it is given
+ * out again, so that whoever still uses it is found out (the tests of the kernel run with it).
  *
  * Invariant: a slab hangs in its class's list exactly when it has a free object.
  */
@@ -73,6 +73,16 @@ static inline uint16_t *slab_object(struct slab *s, unsigned i)
 	return (uint16_t *)((char *)(s + 1) + (size_t)i * class_size[s->class]);
 }
 
+/* Only the link to the next free object may have changed. */
+static void poison_check(const void *p, unsigned size)
+{
+	const uint8_t *byte = p;
+
+	for (unsigned i = sizeof(uint64_t); i < size; i++)
+		if (byte[i] != MEMORY_POISON)
+			panic("freed object %p of %u bytes was written at %u", p, size, i);
+}
+
 static struct slab *slab_make(unsigned class)
 {
 	paddr_t pa = frame_alloc(&root_account, FRAME_KERNEL);
@@ -82,6 +92,8 @@ static struct slab *slab_make(unsigned class)
 		return NULL;
 	s = phys_to_virt(pa);
 	s->class = (uint16_t) class;
+	if (unlikely(memory_poisoned))
+		memset(s + 1, MEMORY_POISON, (size_t)per_slab(class) * class_size[class]);
 	for (unsigned i = 0; i < per_slab(class); i++)
 		*slab_object(s, i) = (uint16_t)(i + 1 < per_slab(class) ? i + 1 : NO_OBJECT);
 	list_add_head(&partial[class], &s->node);
@@ -141,6 +153,8 @@ void *kmem_alloc(struct account *a, size_t size)
 	*slab_account(s, i) = a;
 	account_get(a);
 	bytes += class_size[class];
+	if (unlikely(memory_poisoned))
+		poison_check(p, class_size[class]);
 	object_zero(p, size);
 	return p;
 }

@@ -107,6 +107,7 @@ static void cleanup(void)
 		cleanup_pending = true;
 	if (memory_cleanup_slice())
 		cleanup_pending = true;
+	thread_ended_put(this_cpu(), NULL); /* thread_end has set cleanup_pending */
 }
 
 noreturn void kernel_leave(uint64_t where)

@@ -212,20 +212,29 @@ static bool waits_interruptibly(const struct thread *t)
 
 /* ---- the end --------------------------------------------------------------------- */
 
+void thread_ended_put(struct cpu *c, struct thread *next)
+{
+	struct thread *t = c->ended;
+
+	c->ended = next;
+	if (t)
+		object_put(&t->object);
+}
+
 void thread_end(struct thread *t)
 {
 	struct cpu *c = t->cpu;
-	bool started = t->run != THREAD_NEW;
+	bool started = t->run != THREAD_NEW, current = t->run == THREAD_RUNNING;
 
 	if (t->run == THREAD_DEAD)
 		return;
-	if (t->run == THREAD_RUNNING && c != this_cpu()) {
+	if (current && c != this_cpu()) {
 		t->dying = true; /* that CPU finishes it: thread_end again in kernel_leave */
 		sched_kick(c);
 		return;
 	}
 	thread_unwait(t);
-	if (t->run == THREAD_RUNNING) {
+	if (current) {
 		c->cur = NULL;
 		c->resched = true; /* whatever its call answers */
 	}
@@ -234,7 +243,9 @@ void thread_end(struct thread *t)
 	if (t->client)
 		request_drop(t);
 	process_thread_gone(t);
-	if (started)
+	if (current)
+		thread_ended_put(c, t);
+	else if (started)
 		object_put(&t->object); /* a started thread holds itself */
 }
 

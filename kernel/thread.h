@@ -115,7 +115,10 @@ void thread_wake(struct thread *t, int64_t result);
 /* Take a waiting thread out of what it waits for (abandons a call). It stays parked. */
 void thread_unwait(struct thread *t);
 void thread_unsuspended(struct thread *t); /* its last suspension may have ended */
-void thread_end(struct thread *t);     /* it will not run again; any state; not for cur in use */
+void thread_end(struct thread *t); /* it will not run again; any state; not for cur in use */
+/* Give back the thread that ended while it was this CPU's `cur`: the kernel is about to leave, no
+ * handler of its call is at work any more. `next` takes its place. */
+void thread_ended_put(struct cpu *c, struct thread *next);
 void thread_timeout(struct timer *tm); /* timer callback */
 void thread_crash(struct thread *t, uint32_t reason, uint64_t code, uint64_t address);
 

@@ -308,6 +308,44 @@ static int role_end(void)
 	OK(sys_thread_sleep(time_in(2 * NS_PER_MS)));
 	sys_process_exit(0);
 }
+/* ---- the calling thread ends ----------------------------------------------------------------- */
+
+static handle_t violation_channel;
+
+static void judge_own_process(uint64_t arg)
+{
+	struct ipc_msg m;
+
+	(void)arg;
+	if (ipc_wait(violation_channel, &m, core_soon()) == IPC_MESSAGE)
+		CHECK(sys_reply_violation(REPLY_CURRENT, PLEDGE_INET) < 0); /* ends us too */
+}
+
+/* A server thread and its client are of one process, which the server judges; nobody has a handle
+ * of the server thread, and it is not the last one. */
+static int role_judge(void)
+{
+	static struct core_native judge;
+	handle_t sender;
+
+	violation_channel = TAKE(sys_channel_create());
+	sender = sender_make(violation_channel, 1);
+	OK(sys_process_pledge(PLEDGES_ALL & ~PLEDGE_INET, PLEDGES_ALL));
+	core_native_start(&judge, judge_own_process, 0);
+	core_close(judge.thread);
+	call_start(&one, sender, 1, DEADLINE_NEVER);
+	return sys_thread_sleep(core_soon()) < 0 ? 1 : 2;
+}
+
+static void violation_of_own_process(void)
+{
+	for (int i = 0; i < 4; i++) {
+		struct spawned s;
+
+		core_spawn(&s, "judge", NULL, HANDLE_NONE, NULL, 0);
+		core_expect(&s, -EPERM);
+	}
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -316,9 +354,11 @@ const struct core_test core_tests[] = {
 	{"channel_gone_before_answer", channel_gone_before_answer},
 	{"loan_outlives_silo", loan_outlives_silo},
 	{"silo_goes_with_its_last_thread", silo_goes_with_its_last_thread},
+	{"violation_of_own_process", violation_of_own_process},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
 				       {"call", role_call},
 				       {"end", role_end},
+				       {"judge", role_judge},
 				       {NULL, NULL}};
