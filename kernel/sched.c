@@ -425,10 +425,16 @@ void sched_pick(void)
 {
 	struct cpu *c = this_cpu();
 	struct thread *next, *before = c->cur;
+	struct sched_entity *charged;
 	struct cpu *other;
 
+	charged = charge(c);
+	if (before && unlikely(before->dying)) {
+		thread_end(before); /* suspended or throttled it would never be picked to end */
+		before = NULL;
+	}
 	c->resched = false;
-	next = choose(c, charge(c));
+	next = choose(c, charged);
 	c->slice_end = DEADLINE_NEVER;
 	c->payer = NULL;
 	c->cur = next;

@@ -130,8 +130,10 @@ noreturn void kernel_leave(uint64_t where)
 	}
 	/* The next slice of work at the next entry; and nobody would kick a CPU that seems to come
 	 * back anyway. */
-	if (unlikely(cleanup_pending | c->resched))
+	if (unlikely(cleanup_pending | c->resched)) {
+		thread_ended_put(c, NULL);
 		sched_soon(c);
+	}
 	sched_timer_check(c);
 	c->attention = false;
 	if (unlikely(lock_measured)) {

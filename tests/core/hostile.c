@@ -346,6 +346,51 @@ static void violation_of_own_process(void)
 		core_expect(&s, -EPERM);
 	}
 }
+/* ---- ends that race (several CPUs) ----------------------------------------------------------- */
+
+static struct {
+	struct core_native native;
+	handle_t silo;
+	volatile bool done;
+} killer;
+
+/* It may never come back. */
+static void pause_and_kill(uint64_t arg)
+{
+	(void)arg;
+	OK(sys_silo_control(killer.silo, SILO_OP_PAUSE, 0));
+	OK(sys_silo_control(killer.silo, SILO_OP_KILL, 0));
+	killer.done = true;
+}
+
+static int role_spin(void)
+{
+	uint64_t deadline = time_in(4 * CORE_PATIENCE);
+
+	while (time_now() < deadline)
+		__asm__ volatile("pause");
+	return 0;
+}
+
+/* A silo is paused, and killed before the CPUs that run its threads have noticed. */
+static void paused_and_killed(void)
+{
+	struct spawned s[3];
+
+	for (int i = 0; i < 30; i++) {
+		killer.silo = core_silo_make(SILO_ID, 0, NULL);
+		killer.done = false;
+		for (int k = 0; k < 3; k++)
+			core_spawn(&s[k], "spin", NULL, killer.silo, NULL, 0);
+		OK(sys_thread_sleep(time_in(2 * NS_PER_MS)));
+		core_native_start(&killer.native, pause_and_kill, 0);
+		await(&killer.done);
+		core_native_join(&killer.native);
+		for (int k = 0; k < 3; k++)
+			spawn_discard(&s[k]);
+		core_silo_end(killer.silo);
+	}
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -355,10 +400,12 @@ const struct core_test core_tests[] = {
 	{"loan_outlives_silo", loan_outlives_silo},
 	{"silo_goes_with_its_last_thread", silo_goes_with_its_last_thread},
 	{"violation_of_own_process", violation_of_own_process},
+	{"paused_and_killed", paused_and_killed},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
 				       {"call", role_call},
 				       {"end", role_end},
 				       {"judge", role_judge},
+				       {"spin", role_spin},
 				       {NULL, NULL}};
