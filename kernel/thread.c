@@ -302,7 +302,7 @@ int64_t sys_thread_create(struct thread *cur, handle_t process, uaddr_t args)
 	err = copy_in(cur, &a, args, sizeof(a));
 	if (err)
 		return err;
-	if (process_of(o)->ending)
+	if (process_of(o)->state > PROCESS_RUNNING || process_of(o)->ending)
 		return -ESRCH;
 	err = thread_make(process_of(o), process_of(o)->aspace, &a, &t);
 	if (err)
@@ -321,7 +321,7 @@ int64_t sys_thread_start(struct thread *cur, handle_t thread)
 	if (err)
 		return err;
 	t = thread_of(o);
-	if (t->run != THREAD_NEW || t->process->ending)
+	if (t->run != THREAD_NEW || t->process->state > PROCESS_RUNNING || t->process->ending)
 		return -EBUSY;
 	if (silo_takes(t->process->silo))
 		return -EINVAL;

@@ -391,6 +391,58 @@ static void paused_and_killed(void)
 		core_silo_end(killer.silo);
 	}
 }
+static struct {
+	struct core_native native;
+	handle_t process;
+	volatile bool stop;
+	unsigned started;
+} feeder;
+
+/* New threads for a process, whatever becomes of it. */
+static void feed_threads(uint64_t arg)
+{
+	struct thread_args args = {.entry = (uint64_t)role_spin, .sp = 0x400000};
+
+	(void)arg;
+	while (!feeder.stop) {
+		int64_t thread = sys_thread_create(feeder.process, &args);
+
+		if (thread < 0)
+			continue;
+		feeder.started += sys_thread_start((handle_t)thread) == 0;
+		sys_handle_close((handle_t)thread);
+	}
+}
+
+static void kill_it(uint64_t arg)
+{
+	OK(sys_process_kill((handle_t)arg, 3));
+	killer.done = true;
+}
+
+/* Somebody makes threads in a process while it is killed: it must end all the same. */
+static void thread_made_while_killed(void)
+{
+	struct process_info info;
+	struct spawned s;
+
+	for (int i = 0; i < 30; i++) {
+		core_spawn(&s, "spin", NULL, HANDLE_NONE, NULL, 0);
+		feeder.process = s.process;
+		feeder.stop = killer.done = false;
+		core_native_start(&feeder.native, feed_threads, 0);
+		OK(sys_thread_sleep(time_in(NS_PER_MS)));
+		core_native_start(&killer.native, kill_it, s.process);
+		await(&killer.done);
+		feeder.stop = true;
+		core_native_join(&feeder.native);
+		core_native_join(&killer.native);
+		OK(sys_process_info(s.process, &info));
+		CHECK_EQ(info.state, PROCESS_CORPSE);
+		spawn_discard(&s);
+	}
+	CHECK(feeder.started);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -401,6 +453,7 @@ const struct core_test core_tests[] = {
 	{"silo_goes_with_its_last_thread", silo_goes_with_its_last_thread},
 	{"violation_of_own_process", violation_of_own_process},
 	{"paused_and_killed", paused_and_killed},
+	{"thread_made_while_killed", thread_made_while_killed},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
