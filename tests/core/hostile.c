@@ -443,6 +443,54 @@ static void thread_made_while_killed(void)
 	}
 	CHECK(feeder.started);
 }
+/* ---- what the registers hold ----------------------------------------------------------------- */
+
+#define TO_FIELD(reg, field) "movq %%" reg ", %c[" field "](%%rdi)\n\t"
+#define MARK		     0x5ca1ab1eu
+#define FIELD(name)	     [name] "i"(offsetof(struct thread_regs, name))
+
+/* Go through upcall_return with xmm0 = value and FS = fs, sleep behind it until a time, and answer
+ * what xmm0 and FS hold then. */
+static uint64_t through_upcall_return(uint64_t value, uint64_t *fs, uint64_t until)
+{
+	struct thread_regs r = {
+		.rflags = 0x202, .rax = SYS_thread_sleep, .rdi = until, .rsi = MARK, .fs = *fs};
+	struct thread_regs *at = &r;
+	uint64_t got = SYS_upcall_return;
+
+	__asm__ volatile(
+		"rdgsbase %%rdx\n\t" TO_FIELD("rdx", "gs") "leaq 1f(%%rip), %%rdx\n\t" TO_FIELD(
+			"rdx", "rip") TO_FIELD("rsp", "rsp") TO_FIELD("rbx", "rbx")
+			TO_FIELD("rbp", "rbp") TO_FIELD("r12", "r12") TO_FIELD("r13", "r13")
+				TO_FIELD("r14", "r14")
+					TO_FIELD("r15", "r15") "rdfsbase %%r8\n\t"
+							       "movq %%r8, %%xmm1\n\t"
+							       "movq %%rsi, %%xmm0\n\t"
+							       "syscall\n\t"
+							       "1: syscall\n\t"
+							       "rdfsbase %%rdx\n\t"
+							       "movq %%xmm1, %%rax\n\t"
+							       "wrfsbase %%rax\n\t"
+							       "movq %%xmm0, %%rax"
+		: "+a"(got), "+D"(at), "+S"(value), "=&d"(*fs)
+		: FIELD(gs), FIELD(rip), FIELD(rsp), FIELD(rbx), FIELD(rbp), FIELD(r12), FIELD(r13),
+		  FIELD(r14), FIELD(r15)
+		: "rcx", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "memory", "cc");
+	return got;
+}
+
+/* The way out of a fault handler loads the general registers and the bases; the other registers
+ * stay as they are, also when another thread runs soon after. */
+static void upcall_return_keeps_vectors(void)
+{
+	for (uint64_t i = 0; i < 10; i++) {
+		uint64_t fs = 0x7000 + i, until = time_in(i % 2 * NS_PER_MS);
+
+		OK(sys_thread_sleep(time_in(100 * NS_PER_US))); /* what is saved is of now */
+		CHECK_EQ(through_upcall_return(0x1234567800 + i, &fs, until), 0x1234567800 + i);
+		CHECK_EQ(fs, 0x7000 + i);
+	}
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -454,6 +502,7 @@ const struct core_test core_tests[] = {
 	{"violation_of_own_process", violation_of_own_process},
 	{"paused_and_killed", paused_and_killed},
 	{"thread_made_while_killed", thread_made_while_killed},
+	{"upcall_return_keeps_vectors", upcall_return_keeps_vectors},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},

@@ -203,6 +203,17 @@ void arch_regs_get(struct thread *t, struct thread_regs *out)
 	};
 }
 
+/* Into the processor, which holds the rest of its state already. */
+static void bases_load(const struct thread *t)
+{
+	__asm__ volatile("wrfsbase %0\n\t"
+			 "swapgs\n\t"
+			 "wrgsbase %1\n\t"
+			 "swapgs"
+			 :
+			 : "r"(t->arch.fs), "r"(t->arch.gs));
+}
+
 int arch_regs_set(struct thread *t, const struct thread_regs *in)
 {
 	if (in->rip >= USER_HI || !canonical(in->fs) || !canonical(in->gs))
@@ -232,7 +243,8 @@ int arch_regs_set(struct thread *t, const struct thread_regs *in)
 	};
 	t->arch.fs = in->fs;
 	t->arch.gs = in->gs;
-	state_drop(t);
+	if (this_cpu()->loaded == t) /* upcall_return: it goes on at once */
+		bases_load(t);
 	return 0;
 }
 
