@@ -491,6 +491,62 @@ static void upcall_return_keeps_vectors(void)
 		CHECK_EQ(fs, 0x7000 + i);
 	}
 }
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static uint64_t interrupts(void)
+{
+	struct system_info info;
+
+	OK(sys_system_info(core_log, &info));
+	return info.interrupts;
+}
+
+/* How much the calling thread gets done in some milliseconds, in turns of a loop. */
+static uint64_t work_in(uint64_t ns)
+{
+	uint64_t end = time_in(ns), turns = 0;
+
+	while (time_now() < end)
+		turns++;
+	return turns;
+}
+
+/* A timer with a period that leads beyond the end of time: it comes once. */
+static void timer_beyond_time(void)
+{
+	static const uint64_t periods[] = {UINT64_MAX, UINT64_MAX - 1, UINT64_MAX / 2, 1ull << 62};
+	handle_t queue = TAKE(sys_queue_create());
+	struct event e;
+
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t before = interrupts();
+
+		CHECK(sys_queue_timer(queue, 0, i, time_in(NS_PER_MS), periods[i]) > 0);
+		CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
+		CHECK_EQ(e.count, 1);
+		CHECK_EQ(sys_queue_wait(queue, &e, 1, time_in(10 * NS_PER_MS)), -ETIMEDOUT);
+		CHECK(interrupts() - before < 500);
+	}
+	core_close(queue);
+}
+/* Very many fast timers that nobody takes: the machine goes on. What is taken is counted right. */
+static void timer_flood(void)
+{
+	enum { TIMERS = 4000 };
+	handle_t queue = TAKE(sys_queue_create());
+	uint64_t alone = work_in(30 * NS_PER_MS), begin, now;
+	struct event e;
+
+	begin = time_in(NS_PER_MS);
+	for (unsigned i = 0; i < TIMERS; i++)
+		CHECK(sys_queue_timer(queue, 0, i, begin, 10000) > 0);
+	OK(sys_thread_sleep(time_in(5 * NS_PER_MS)));
+	CHECK(work_in(30 * NS_PER_MS) > alone / 4);
+	CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
+	now = time_now();
+	CHECK(e.count >= 3500 && e.count <= (now - begin) / 10000 + 1);
+	core_close(queue);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -503,6 +559,8 @@ const struct core_test core_tests[] = {
 	{"paused_and_killed", paused_and_killed},
 	{"thread_made_while_killed", thread_made_while_killed},
 	{"upcall_return_keeps_vectors", upcall_return_keeps_vectors},
+	{"timer_beyond_time", timer_beyond_time},
+	{"timer_flood", timer_flood},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
