@@ -258,6 +258,8 @@ int64_t sys_process_create(struct thread *cur, handle_t silo, handle_t aspace, u
 	err = process_make(silo_of(so), container_of(ao, struct aspace, object), &a, &p);
 	if (err)
 		return err;
+	p->capability = cur->process->capability;
+	process_identity_update(p);
 	if (a.flags & PROCESS_INHERIT)
 		err = handle_table_inherit(&p->table, &cur->process->table);
 	if (!err)
@@ -384,7 +386,7 @@ int64_t sys_process_give(struct thread *cur, handle_t process, handle_t h, uint3
 		return err;
 	if (rights == RIGHTS_SAME)
 		rights = c->rights;
-	if (rights & ~c->rights)
+	if ((rights & ~c->rights) || cur->process->capability)
 		return -EPERM;
 	if ((flags & ~(HANDLE_INHERIT | HANDLE_STAY | HANDLE_KEPT | GIVE_MOVE)) ||
 	    c->object->type == OBJ_REPLY)
