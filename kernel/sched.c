@@ -84,7 +84,13 @@ static inline void enqueue(struct thread *t)
 {
 	unsigned b = t->band;
 	struct silo *s = t->payer;
-	struct sched_entity *e = &s->entity[b];
+	struct sched_entity *e;
+
+	/* A server is not stopped with a request in hand because its client has overdrawn: it takes
+	 * its own silo's turns, and the time is the client's debt. */
+	if (unlikely(s->throttled))
+		s = t->process->silo;
+	e = &s->entity[b];
 
 	list_add_tail(&e->threads, &t->node);
 	t->on_queue = true;
@@ -171,12 +177,13 @@ void sched_ready(struct thread *t)
 
 static inline void unqueue(struct thread *t)
 {
-	struct sched_entity *e = &t->payer->entity[t->band];
+	struct list *head = t->node.next;
+	bool only = head == t->node.prev;
 
 	list_cut(&t->node);
 	t->on_queue = false;
-	if (list_empty(&e->threads))
-		entity_unlink(e);
+	if (only)
+		entity_unlink(container_of(head, struct sched_entity, threads));
 }
 
 void sched_remove(struct thread *t)
@@ -220,6 +227,17 @@ static void refill(struct timer *tm)
 		timer_arm(&s->refill, now + s->period_ns);
 }
 
+/* No turns for the silo's own threads; those that work for it go to their own silos' queues. */
+static void throttle(const struct silo *s, struct sched_entity *e)
+{
+	list_for_each_safe (t, &e->threads, struct thread, node)
+		if (t->process->silo != s) {
+			unqueue(t);
+			enqueue(t);
+		}
+	entity_unlink(e);
+}
+
 static noinline void quota_use(struct silo *s, uint64_t cycles)
 {
 	uint64_t now;
@@ -235,7 +253,7 @@ static noinline void quota_use(struct silo *s, uint64_t cycles)
 	s->throttled = true;
 	s->throttled_since = now;
 	for (unsigned b = 0; b < BANDS; b++)
-		entity_unlink(&s->entity[b]);
+		throttle(s, &s->entity[b]);
 }
 
 /* Did the virtual time of a linked entity reach that of the one behind it? */
@@ -413,7 +431,7 @@ static inline void slice_begin(struct cpu *c, const struct silo *payer)
 {
 	if (anyone_ready())
 		c->slice_end = arch_time_at(c->since) + SLICE_NS;
-	if (unlikely(payer->quota_cycles)) {
+	if (unlikely(payer->quota_cycles) && !payer->throttled) {
 		uint64_t end = quota_end(payer, arch_time_at(c->since));
 
 		if (end < c->slice_end)

@@ -2,7 +2,7 @@
 # Tests of the kernel alone: each boots as boot/init. See core.h.
 core-frame := tests/core/core.c
 core-libs := spawn elf cpio sys
-core-programs := hostile handle memory pager ipc process thread queue silo device libc
+core-programs := hostile abuse handle memory pager ipc process thread queue silo device libc
 CORE += $(core-programs:%=core_%) core_attack
 
 define core-program
@@ -14,6 +14,7 @@ $(foreach p,$(core-programs) attack,$(eval $(call core-program,$(p))))
 
 # Races need several CPUs.
 core_hostile-smp := 1 4
+core_abuse-smp := 1 4
 core_handle-smp := 1 4
 core_memory-smp := 1 4
 core_ipc-smp := 1 4
