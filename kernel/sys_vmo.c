@@ -168,14 +168,14 @@ static int64_t page_transfer(struct thread *cur, struct vmo *v, uint64_t at, uin
 	return copy_in(cur, (char *)phys_to_virt(p.pa) + offset, (uaddr_t){user}, n);
 }
 
-/* A wait for a pager parks the thread; what was copied before it stays copied. Without memory for
- * a record the call goes on in one hold. */
+/* What is copied stays copied: a call that is run again, in the next slice or after a pager has
+ * served it, finds in its arguments what is left. */
 static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint64_t user,
 			uint64_t len, uint32_t access)
 {
 	struct slice s = {SLICE_CALL};
+	uint64_t done = 0;
 	struct vmo *v;
-	struct work w;
 	int64_t err = vmo_range(cur, vmo, access == PROT_R ? RIGHT_READ : RIGHT_WRITE, offset, len,
 				false, &v);
 
@@ -183,22 +183,23 @@ static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint6
 		return err;
 	if (v->registers || (access == PROT_W && v->read_only))
 		return -EINVAL;
-	work_begin(&w, cur, access == PROT_R ? WORK_VMO_READ : WORK_VMO_WRITE,
-		   (uint64_t[4]){v->object.id, offset, user, len});
-	while (!err && w.next < len) {
-		uint64_t n = PAGE_SIZE - ((offset + w.next) & (PAGE_SIZE - 1));
+	while (!err && done < len) {
+		uint64_t n = PAGE_SIZE - ((offset + done) & (PAGE_SIZE - 1));
 
-		n = n < len - w.next ? n : len - w.next;
-		if (!slice_take(&s, COST_PTE + (int64_t)n / 4) && work_suspend(&w) == K_RESTART)
-			return K_RESTART;
-		err = page_transfer(cur, v, offset + w.next, n, user + w.next, access);
-		w.next += err ? 0 : n;
+		n = n < len - done ? n : len - done;
+		if (slice_take(&s, COST_PTE + (int64_t)n / 4))
+			err = page_transfer(cur, v, offset + done, n, user + done, access);
+		else
+			err = K_RESTART;
+		done += err ? 0 : n;
 	}
-	if (err == K_RESTART && w.next && work_suspend(&w) == K_RESTART)
-		return K_RESTART;
-	if (err && err != K_RESTART)
+	if (err == K_RESTART) {
+		REGS_ARG1(&cur->regs) = offset + done;
+		REGS_WORD0(&cur->regs) = user + done;
+		REGS_WORD1(&cur->regs) = len - done;
+	} else if (err) {
 		pager_error_forget(cur);
-	work_end(&w);
+	}
 	return err;
 }
 

@@ -189,12 +189,91 @@ static void poor_client(void)
 	core_close(worker.channel);
 	core_native_join(&worker.native);
 }
+/* ---- holding the kernel ---------------------------------------------------------------------- */
+
+static struct {
+	struct core_native native;
+	volatile bool stop;
+	volatile uint64_t longest; /* ns between two looks at the clock */
+} clockwatch;
+
+static void watch_clock(uint64_t arg)
+{
+	uint64_t last = time_now(), now;
+
+	(void)arg;
+	while (!clockwatch.stop) {
+		OK(sys_thread_sleep(last + NS_PER_MS));
+		now = time_now();
+		if (now - last > clockwatch.longest)
+			clockwatch.longest = now - last;
+		last = now;
+	}
+}
+
+static void watch_begin(void)
+{
+	clockwatch.stop = false;
+	clockwatch.longest = 0;
+	core_native_start(&clockwatch.native, watch_clock, 0);
+}
+
+static uint64_t watch_end(void)
+{
+	clockwatch.stop = true;
+	core_native_join(&clockwatch.native);
+	return clockwatch.longest;
+}
+
+#define READ_STEP (1ull << 20)
+#define READ_LEN  (2ull << 30)
+
+/* Memory is used up to the last object; then 2 GiB of zeros are copied over one MiB that is mapped
+ * again and again. */
+static int role_read_without_memory(void)
+{
+	handle_t zeros = TAKE(sys_vmo_create(READ_LEN, VMO_ANON));
+	handle_t fill = TAKE(sys_vmo_create(READ_LEN, VMO_ANON));
+	handle_t page = TAKE(sys_vmo_create(READ_STEP, VMO_WIRED));
+	struct map_args args = {.vmo = page, .flags = PROT_R | PROT_W | MAP_AT, .len = READ_STEP};
+	uint64_t base = 0x1000000000;
+	unsigned made = 0;
+
+	for (args.addr = base; args.addr < base + READ_LEN; args.addr += READ_STEP) {
+		CHECK_EQ(sys_aspace_map(core_aspace, &args), args.addr);
+		*(volatile char *)args.addr = 1; /* and its page table */
+	}
+	REFUSED(sys_vmo_commit(fill, 0, READ_LEN), ENOMEM);
+	while (sys_signal_create(0) >= 0)
+		made++;
+	CHECK(made);
+	OK(sys_vmo_read(zeros, 0, (void *)base, READ_LEN));
+	return 1;
+}
+
+static void read_without_memory(void)
+{
+	uint64_t limits[LIMIT_KEYS] = {[LIMIT_MEMORY] = 24 << 20};
+	handle_t silo = core_silo_make(SILO_ID, 0, limits);
+	struct process_info info;
+	struct spawned s;
+
+	watch_begin();
+	core_spawn(&s, "read_without_memory", NULL, silo, NULL, 0);
+	core_wait(&s, &info);
+	CHECK(watch_end() < 200 * NS_PER_MS);
+	CHECK_EQ(info.code, 1);
+	core_silo_end(silo);
+}
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
 	{"timer_flood", timer_flood},
 	{"capability_mode_is_inherited", capability_mode_is_inherited},
 	{"poor_client", poor_client},
+	{"read_without_memory", read_without_memory},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {
-	{"jailed", role_jailed}, {"ask_for_ever", role_ask_for_ever}, {NULL, NULL}};
+const struct core_role core_roles[] = {{"jailed", role_jailed},
+				       {"ask_for_ever", role_ask_for_ever},
+				       {"read_without_memory", role_read_without_memory},
+				       {NULL, NULL}};
