@@ -250,7 +250,8 @@ struct process_info {
 	uint32_t reason; /* enum fault_reason of a crash */
 	uint32_t silo;
 	uint32_t threads, handles;
-	uint64_t memory; /* bytes resident in its address space */
+	uint64_t memory;  /* bytes resident in its address space */
+	uint64_t charged; /* bytes charged to it; what LIMIT_PROCESS_MEMORY bounds */
 	uint64_t cpu_ns;
 	uint64_t fault_code, fault_address, fault_rip;
 	uint64_t main_thread; /* object number */
@@ -258,7 +259,7 @@ struct process_info {
 	uint32_t flags; /* IDENTITY_* */
 	char name[NAME_MAX_LEN];
 };
-_Static_assert(sizeof(struct process_info) == 120, "process_info");
+_Static_assert(sizeof(struct process_info) == 128, "process_info");
 
 /* process_exec */
 struct exec_args {

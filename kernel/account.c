@@ -53,6 +53,10 @@ static bool crosses(uint64_t limit, uint64_t before, uint64_t after)
 static void uncharge_until(struct account *a, const struct account *end, enum resource r,
 			   uint64_t n)
 {
+	for (; a->part && a != end; a = a->parent) {
+		assert(a->usage[r] >= n);
+		a->usage[r] -= n;
+	}
 	while (a != end && n) {
 		assert(a->usage[r] >= n);
 		a->usage[r] -= n;
@@ -61,9 +65,12 @@ static void uncharge_until(struct account *a, const struct account *end, enum re
 	}
 }
 
+/* What a process's limit refuses counts in its silo too: there somebody looks. */
 static int charge_refused(struct account *first, struct account *a, enum resource r, uint64_t n)
 {
 	a->refused[r]++;
+	if (a->part)
+		account_of_silo(a)->refused[r]++;
 	pressure_raise(a, r);
 	uncharge_until(first, a, r, n);
 	return r == RES_MEMORY ? -ENOMEM : -EDQUOT;
@@ -71,13 +78,16 @@ static int charge_refused(struct account *first, struct account *a, enum resourc
 
 int account_charge(struct account *first, enum resource r, uint64_t n)
 {
-	uint64_t share = n;
+	struct account *a = first;
+	uint64_t share = n, before, after;
 
-	if (unlikely(first->closed))
-		return charge_refused(first, first, r, n);
-	for (struct account *a = first; a && share; a = a->parent) {
-		uint64_t before = a->usage[r], after;
-
+	for (; a->part; a = a->parent) { /* no reserve, and nobody watches it */
+		if (unlikely(__builtin_add_overflow(a->usage[r], n, &after) || after > a->limit[r]))
+			return charge_refused(first, a, r, n);
+		a->usage[r] = after;
+	}
+	for (; a && share; a = a->parent) {
+		before = a->usage[r];
 		if (unlikely(__builtin_add_overflow(before, share, &after) || after > a->limit[r]))
 			return charge_refused(first, a, r, n);
 		a->usage[r] = after;
@@ -109,6 +119,44 @@ int account_reserve(struct account *a, uint64_t bytes)
 	return 0;
 }
 
+/* Charge what was charged before, whatever the limits are. */
+static void charge_back(struct account *a, enum resource r, uint64_t n)
+{
+	for (uint64_t share = n; a && share; a = a->parent) {
+		uint64_t before = a->usage[r];
+
+		a->usage[r] = before + share;
+		share = parent_share(a, r, before, share);
+	}
+}
+
+int account_move(struct account *a, struct account *to)
+{
+	struct account *from = a->parent;
+	unsigned r;
+	int err = 0;
+
+	assert(a->part && !a->reserved);
+	if (from == to)
+		return 0;
+	/* taken out first: both may count in the same ancestors */
+	for (r = 0; r < RES_KINDS; r++)
+		account_uncharge(from, r, a->usage[r]);
+	for (r = 0; !err && r < RES_KINDS; r++)
+		err = account_charge(to, r, a->usage[r]);
+	if (err) {
+		for (r--; r-- > 0;)
+			account_uncharge(to, r, a->usage[r]);
+		for (r = 0; r < RES_KINDS; r++)
+			charge_back(from, r, a->usage[r]);
+		return err;
+	}
+	a->parent = to;
+	account_get(to);
+	account_put(from);
+	return 0;
+}
+
 struct account *account_create(struct account *parent, uint32_t silo)
 {
 	struct account *a = kmem_alloc(parent, sizeof(*a));
@@ -122,6 +170,15 @@ struct account *account_create(struct account *parent, uint32_t silo)
 	for (unsigned r = 0; r < RES_KINDS; r++)
 		a->limit[r] = UINT64_MAX;
 	list_init(&a->pressure);
+	return a;
+}
+
+struct account *account_part(struct account *parent)
+{
+	struct account *a = account_create(parent, 0);
+
+	if (a)
+		a->part = true;
 	return a;
 }
 
@@ -146,5 +203,5 @@ void account_close(struct account *a)
 	if (a->reserved > usage)
 		account_uncharge(a->parent, RES_MEMORY, a->reserved - usage);
 	a->reserved = 0;
-	a->closed = true;
+	memset(a->limit, 0, sizeof(a->limit));
 }

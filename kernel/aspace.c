@@ -20,17 +20,29 @@ static struct aspace *aspace_of(struct object *o)
 	return container_of(o, struct aspace, object);
 }
 
-int aspace_make(struct account *a, struct aspace **out)
+static struct aspace *aspace_new(struct account *a)
 {
 	struct aspace *as = kmem_alloc(a, sizeof(*as));
 
 	if (!as)
-		return -ENOMEM;
+		return NULL;
 	if (arch_aspace_init(&as->arch, a)) {
 		kmem_free(as, sizeof(*as));
-		return -ENOMEM;
+		return NULL;
 	}
 	object_init(&as->object, OBJ_ASPACE, a);
+	return as;
+}
+
+int aspace_make(struct account *a, struct aspace **out)
+{
+	struct account *own = account_part(a);
+	struct aspace *as = own ? aspace_new(own) : NULL;
+
+	if (own)
+		account_put(own); /* the address space has it */
+	if (!as)
+		return -ENOMEM;
 	list_init(&as->dying);
 	as->choice_hint = CHOICE_LO;
 	if (info_page_frame && arch_map(&as->arch, USER_INFO_PAGE, info_page_frame, ARCH_R)) {

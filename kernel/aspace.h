@@ -28,6 +28,7 @@ struct aspace {
 /* The information page's frame, mapped into every address space; 0: none yet. */
 extern paddr_t info_page_frame;
 
+/* Its account is a new part of `a`, which pays for it, its page tables and mappings. -ENOMEM. */
 must_check int aspace_make(struct account *a, struct aspace **out);
 /* Map from the kernel's side; `through` may be NULL. addr 0: choose. 0 or errors of aspace_map. */
 must_check int aspace_map_vmo(struct aspace *as, struct vmo *v, uint64_t offset, uint64_t len,

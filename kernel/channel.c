@@ -697,14 +697,14 @@ static struct message *message_make(struct thread *cur, struct sender *s, uint32
 				    uint64_t tag)
 {
 	size_t bytes = (tag_bytes(tag) + 7) & ~7u;
-	struct message *m = kmem_alloc(cur->process->silo->account, sizeof(*m) + bytes);
+	struct message *m = kmem_alloc(cur->process->account, sizeof(*m) + bytes);
 
 	if (!m)
 		return NULL;
 	m->sender = s;
 	object_get(&s->object);
 	s->queued++;
-	m->account = cur->process->silo->account;
+	m->account = cur->process->account;
 	account_get(m->account);
 	m->from = cur->process->identity;
 	m->from.badge = s->badge;
@@ -717,7 +717,7 @@ static struct message *message_make(struct thread *cur, struct sender *s, uint32
 
 static int message_send(struct thread *cur, struct sender *s, uint32_t rights, uint64_t tag)
 {
-	struct account *account = cur->process->silo->account;
+	struct account *account = cur->process->account;
 	struct cap *caps[MSG_HANDLES_MAX];
 	handle_t numbers[MSG_HANDLES_MAX];
 	unsigned n = MSG_NHANDLES(tag);
@@ -831,7 +831,7 @@ void orphans_answer(struct process *p)
 
 int64_t sys_channel_create(struct thread *cur)
 {
-	struct account *account = cur->process->silo->account;
+	struct account *account = cur->process->account;
 	struct channel *ch = kmem_alloc(account, sizeof(*ch));
 	handle_t h;
 	int err;
@@ -927,14 +927,14 @@ static int sender_payer(struct thread *cur, handle_t reply, struct account **out
 	struct cap *cap;
 	int err;
 
-	*out = cur->process->silo->account;
+	*out = cur->process->account;
 	if (reply == REPLY_NONE)
 		return 0;
 	err = request_find(cur, reply, &client, &cap);
 	if (!err && !client)
 		err = -ECANCELED;
 	if (!err)
-		*out = client->process->silo->account;
+		*out = client->process->account;
 	return err;
 }
 
@@ -1040,7 +1040,7 @@ void sender_destroy(struct object *o)
 int64_t sys_reply_save(struct thread *cur)
 {
 	struct thread *client = cur->client;
-	struct account *account = cur->process->silo->account;
+	struct account *account = cur->process->account;
 	struct reply *rep;
 	handle_t h;
 	int err;

@@ -351,7 +351,7 @@ int64_t sys_device_create(struct thread *cur, handle_t parent, uaddr_t args)
 		err = cut_allowed(above, &a);
 	if (err)
 		return err;
-	d = device_make(cur->process->silo->account, above);
+	d = device_make(cur->process->account, above);
 	if (!d)
 		return -ENOMEM;
 	d->args = a;

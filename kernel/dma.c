@@ -297,7 +297,7 @@ int64_t claim_registers(struct thread *cur, struct cap *above, struct device *d,
 	c = claim_new(d, s, CLAIM_REGISTERS, 0, size / PAGE_SIZE, &err);
 	if (!c)
 		return err;
-	err = vmo_make_fixed(s->account, base, size, true, &v);
+	err = vmo_make_fixed(cur->process->account, base, size, true, &v);
 	if (err) {
 		claim_end(c);
 		return err;
@@ -317,7 +317,7 @@ static int64_t claim_contiguous(struct thread *cur, struct cap *above, struct de
 	c = claim_new(d, s, CLAIM_CONTIGUOUS, 0, size / PAGE_SIZE, &err);
 	if (!c)
 		return err;
-	made = vmo_make_contiguous(cur, s->account, size, align, &v);
+	made = vmo_make_contiguous(cur, cur->process->account, size, align, &v);
 	if (made) { /* K_RESTART too: the claim is made again then */
 		claim_end(c);
 		return made;

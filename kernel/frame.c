@@ -169,11 +169,11 @@ static inline void frame_own(struct frame *f, struct account *a, uint32_t flags)
 
 /* The last frames are for silos of critical and system tier: when a program has taken all that it
  * could, servers and supervisor can still serve, and end it. */
-bool frames_refused(const struct account *a)
+bool frames_refused(struct account *a)
 {
 	uint64_t reserve = total / 32 > RESERVE_MIN ? total / 32 : RESERVE_MIN;
 
-	return unlikely(free_count <= reserve) && a->silo >= SILO_USER_FIRST;
+	return unlikely(free_count <= reserve) && account_of_silo(a)->silo >= SILO_USER_FIRST;
 }
 
 static paddr_t frame_take(struct account *a, uint32_t flags)

@@ -100,7 +100,7 @@ int64_t sys_queue_memory(struct thread *cur, handle_t queue, uint64_t addr, uint
 		return -EINVAL;
 	if (aspace_key(cur->aspace, addr, &vmo, &offset))
 		return -EFAULT;
-	w = watch_make(queue_of(o), EVENT_MEMORY, key, cur->process->silo->account);
+	w = watch_make(queue_of(o), EVENT_MEMORY, key, cur->process->account);
 	if (!w)
 		return -ENOMEM;
 	w->key_vmo = vmo;

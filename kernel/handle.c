@@ -127,6 +127,7 @@ void handle_table_init(struct handle_table *t, struct process *p, struct account
 	t->free = HANDLE_SLOTS_MAX;
 	t->process = p;
 	t->account = a;
+	account_get(a);
 }
 
 static int table_grow(struct handle_table *t)
@@ -346,6 +347,8 @@ void handle_table_free(struct handle_table *t)
 	}
 	t->slots = 0;
 	t->free = HANDLE_SLOTS_MAX;
+	account_put(t->account);
+	t->account = NULL;
 }
 
 /* ---- same numbers in another table ------------------------------------------ */
@@ -520,7 +523,7 @@ static void info_fill(struct handle_info *info, const struct cap *c)
 	info->refs = o->refs;
 	info->id = o->id;
 	info->handle = handle_number(c);
-	info->silo = o->account->silo;
+	info->silo = account_of_silo(o->account)->silo;
 }
 
 int64_t sys_handle_info(struct thread *cur, handle_t h, uaddr_t out)

@@ -48,7 +48,7 @@ struct handle_table {
 	uint32_t free;	/* first free slot, or HANDLE_SLOTS_MAX */
 	uint32_t slots; /* slots that exist */
 	uint32_t used;
-	struct account *account; /* pays for entries */
+	struct account *account; /* pays for entries; counted */
 	struct process *process;
 };
 

@@ -331,7 +331,7 @@ int64_t sys_irq_create(struct thread *cur, handle_t device, uint32_t kind, uint3
 		err = device_own(d, cur->process);
 	if (err)
 		return err;
-	i = irq_make(cur->process->silo->account, d, kind);
+	i = irq_make(cur->process->account, d, kind);
 	if (!i)
 		return -ENOMEM;
 	i->number = line;

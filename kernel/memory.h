@@ -33,8 +33,8 @@ paddr_t frame_alloc_run_raw(struct account *a, uint64_t n, uint64_t align, uint3
 /* A frame with the contents of another page of RAM. */
 paddr_t frame_alloc_copy(struct account *a, uint32_t flags, paddr_t from);
 void page_zero(void *page);
-bool frames_refused(const struct account *a); /* user tier, and only the reserve is left */
-struct frame *frame_of(paddr_t pa);	      /* NULL: not RAM that we manage */
+bool frames_refused(struct account *a); /* user tier, and only the reserve is left */
+struct frame *frame_of(paddr_t pa);	/* NULL: not RAM that we manage */
 void frame_get(paddr_t pa);
 void frame_put(paddr_t pa); /* frees at 0: no CPU may have it in a TLB any more */
 uint64_t frames_total(void), frames_free(void);

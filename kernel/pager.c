@@ -189,7 +189,7 @@ int64_t sys_vmo_create_pager(struct thread *cur, handle_t queue, uint64_t key, u
 		return err;
 	if (!page_aligned(size))
 		return -EINVAL;
-	err = vmo_new(cur->process->silo->account, VMO_PAGER, size >> PAGE_SHIFT, &v);
+	err = vmo_new(cur->process->account, VMO_PAGER, size >> PAGE_SHIFT, &v);
 	if (err)
 		return err;
 	err = pager_make(v, queue_of(q), key, timeout, cur->object.id);

@@ -56,6 +56,60 @@ static void program_set(struct process *p, const struct process_args *a)
 	memcpy(p->name, a->name, sizeof(p->name));
 }
 
+/* ---- who pays ------------------------------------------------------------------- */
+
+/* What the silo lets each process be charged. */
+static uint64_t memory_limit(const struct silo *s)
+{
+	uint64_t limit = s->limits[LIMIT_PROCESS_MEMORY];
+
+	return limit ? limit : UINT64_MAX;
+}
+
+void process_limit_memory(struct process *p)
+{
+	p->account->limit[RES_MEMORY] = memory_limit(p->silo);
+}
+
+/* The account for a process of `s` with this address space; the caller's reference. */
+static int account_take(struct silo *s, struct aspace *as, struct account **out)
+{
+	struct account *a = as->object.account;
+	int err;
+
+	if (a->holder) {
+		*out = account_part(s->account);
+		return *out ? 0 : -ENOMEM;
+	}
+	if (a->usage[RES_MEMORY] > memory_limit(s))
+		return -ENOMEM;
+	err = account_move(a, s->account);
+	if (err)
+		return err;
+	account_get(a);
+	*out = a;
+	return 0;
+}
+
+static void account_leave(struct account *a, const struct process *p)
+{
+	if (a->holder == p)
+		a->holder = NULL;
+}
+
+static int process_alloc(struct silo *s, struct process **out)
+{
+	int err = account_charge(s->account, RES_PROCESSES, 1);
+
+	if (err)
+		return err;
+	*out = kmem_alloc(s->account, sizeof(**out));
+	if (*out)
+		return 0;
+	account_uncharge(s->account, RES_PROCESSES, 1);
+	return -ENOMEM;
+}
+
 int process_make(struct silo *s, struct aspace *as, const struct process_args *a,
 		 struct process **out)
 {
@@ -64,21 +118,24 @@ int process_make(struct silo *s, struct aspace *as, const struct process_args *a
 
 	if (err || !args_valid(a))
 		return -EINVAL;
-	err = account_charge(s->account, RES_PROCESSES, 1);
+	err = process_alloc(s, &p);
 	if (err)
 		return err;
-	p = kmem_alloc(s->account, sizeof(*p));
-	if (!p) {
+	err = account_take(s, as, &p->account);
+	if (err) {
+		kmem_free(p, sizeof(*p));
 		account_uncharge(s->account, RES_PROCESSES, 1);
-		return -ENOMEM;
+		return err;
 	}
 	object_init(&p->object, OBJ_PROCESS, s->account);
 	p->pid = ++last_pid;
 	p->silo = s;
 	object_get(&s->object);
+	p->account->holder = p;
+	process_limit_memory(p);
 	p->aspace = as;
 	object_get(&as->object);
-	handle_table_init(&p->table, p, s->account);
+	handle_table_init(&p->table, p, p->account);
 	list_init(&p->threads);
 	list_init(&p->watches);
 	list_init(&p->work_node);
@@ -105,6 +162,7 @@ void process_destroy(struct object *o)
 	list_del(&p->silo_node);
 	object_put(&p->silo->object);
 	account_uncharge(p->object.account, RES_PROCESSES, 1);
+	account_put(p->account);
 	kmem_free(p, sizeof(*p));
 }
 
@@ -145,6 +203,8 @@ static void corpse_release(struct process *p)
 		p->last = NULL;
 	}
 	if (p->aspace) {
+		account_leave(p->account, p); /* the address space may become another's */
+		account_leave(p->aspace->object.account, p);
 		object_put(&p->aspace->object);
 		p->aspace = NULL;
 	}
@@ -321,6 +381,7 @@ void process_info_fill(struct process *p, struct process_info *info)
 	info->threads = p->thread_count;
 	info->handles = p->table.used;
 	info->memory = p->aspace ? p->aspace->resident : 0;
+	info->charged = p->account->usage[RES_MEMORY];
 	info->cpu_ns = cycles_to_ns(cycles);
 	info->fault_code = p->crash.code;
 	info->fault_address = p->crash.address;
@@ -501,6 +562,7 @@ static int table_replace(struct process *p)
 	}
 	handle_table_swap(&p->table, &old);
 	handle_table_swap(&grave->table, &old);
+	handle_table_free(&old);
 	process_end(grave, 0, NULL);
 	object_put(&grave->object);
 	return 0;
@@ -532,6 +594,10 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 		object_put(&t->object); /* never started: undone by its last reference */
 		return err;
 	}
+	if (old->object.account != p->account)
+		account_leave(old->object.account, p);
+	if (!as->object.account->holder)
+		as->object.account->holder = p; /* below who made it: mostly this process */
 	p->aspace = as;
 	program_set(p, &a.process);
 	p->pledges = p->next_pledges & a.process.pledges;

@@ -39,11 +39,15 @@ struct process {
 	uint32_t clear_cursor;
 	struct list orphans; /* calls that its threads had in hand; thread.call_node */
 	char name[NAME_MAX_LEN];
+	struct account *account; /* counted; bears what it makes, and its limit of memory */
 };
 
 struct process *process_of(struct object *o);
+/* Its account is the address space's, which then hangs below the silo, or a new one when another
+ * process has that. One reference to the caller. -EINVAL, -EDQUOT, -ENOMEM. */
 must_check int process_make(struct silo *s, struct aspace *as, const struct process_args *a,
 			    struct process **out);
+void process_limit_memory(struct process *p); /* take over the limit of its silo */
 /* End all threads and turn it into a corpse. `reason` FAULT_NONE: an exit with `code`. */
 void process_end(struct process *p, int32_t code, const struct fault_record *crash);
 void process_thread_gone(struct thread *t); /* the last one ends the process */

@@ -437,7 +437,7 @@ int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint3
 		if (process_of(o)->handler)
 			return -EBUSY;
 	}
-	w = watch_make(queue_of(qo), kind, key, cur->process->silo->account);
+	w = watch_make(queue_of(qo), kind, key, cur->process->account);
 	if (!w)
 		return -ENOMEM;
 	w->flags = flags;
@@ -479,7 +479,7 @@ int64_t sys_queue_timer(struct thread *cur, handle_t queue, uint64_t id, uint64_
 			return -ENOENT;
 		w->key = key;
 	} else {
-		w = watch_make(queue_of(o), EVENT_TIMER, key, cur->process->silo->account);
+		w = watch_make(queue_of(o), EVENT_TIMER, key, cur->process->account);
 		if (!w)
 			return -ENOMEM;
 		w->timer.fire = timer_fired;
@@ -495,7 +495,7 @@ int64_t sys_queue_timer(struct thread *cur, handle_t queue, uint64_t id, uint64_
 
 int64_t sys_queue_create(struct thread *cur)
 {
-	struct account *account = cur->process->silo->account;
+	struct account *account = cur->process->account;
 	struct queue *q = kmem_alloc(account, sizeof(*q));
 	handle_t h;
 	int err;
@@ -581,7 +581,7 @@ int64_t sys_queue_wait(struct thread *cur, handle_t queue, uaddr_t events, uint3
 
 int64_t sys_signal_create(struct thread *cur, uint64_t word)
 {
-	struct account *account = cur->process->silo->account;
+	struct account *account = cur->process->account;
 	struct signal *s = kmem_alloc(account, sizeof(*s));
 	handle_t h;
 	int err;

@@ -265,12 +265,15 @@ int silo_limit_set(struct silo *s, enum limit_key key, uint64_t value)
 	case LIMIT_CPU_QUOTA_US:
 	case LIMIT_CPU_PERIOD_US: break; /* below, when stored */
 	case LIMIT_AFFINITY: s->affinity = value ? value : UINT64_MAX; break;
-	case LIMIT_PROCESS_MEMORY:
+	case LIMIT_PROCESS_MEMORY: /* below, when stored */
 	case LIMIT_PROCESS_THREADS:
 	case LIMIT_PROCESS_HANDLES:
 	case LIMIT_KEYS: break;
 	}
 	s->limits[key] = value;
+	if (key == LIMIT_PROCESS_MEMORY)
+		list_for_each (p, &s->processes, struct process, silo_node)
+			process_limit_memory(p);
 	if (key == LIMIT_CPU_QUOTA_US || key == LIMIT_CPU_PERIOD_US)
 		quota_changed(s);
 	if (key == LIMIT_AFFINITY)

@@ -324,23 +324,18 @@ int64_t sys_silo_processes(struct thread *cur, handle_t silo, uaddr_t infos, uin
 /* ---- attaching ------------------------------------------------------------------- */
 
 /* Charge to `to` what the process counts in its own silo; all or nothing. */
-static int charge_move(struct process *p, struct account *from, struct account *to)
+static int charge_move(struct process *p, struct silo *to)
 {
-	const struct {
-		enum resource r;
-		uint64_t n;
-	} part[] = {
-		{RES_PROCESSES, 1}, {RES_THREADS, p->thread_count}, {RES_HANDLES, p->table.used}};
-	unsigned done = 0;
-	int err = 0;
+	uint64_t limit = to->limits[LIMIT_PROCESS_MEMORY];
+	int err = account_charge(to->account, RES_PROCESSES, 1);
 
-	for (; done < array_len(part); done++) {
-		err = account_charge(to, part[done].r, part[done].n);
-		if (err)
-			break;
-	}
-	for (unsigned i = 0; i < done; i++)
-		account_uncharge(err ? to : from, part[i].r, part[i].n);
+	if (err)
+		return err;
+	if (limit && p->account->usage[RES_MEMORY] > limit)
+		err = -ENOMEM;
+	else
+		err = account_move(p->account, to->account);
+	account_uncharge(err ? to->account : p->object.account, RES_PROCESSES, 1);
 	return err;
 }
 
@@ -355,16 +350,6 @@ static void silo_leave(struct silo *s, struct process *p)
 	p->is_main = false;
 }
 
-/* What ends with the object is taken from its account: that is the new silo's from now on. */
-static void account_move(struct object *o, struct account *to)
-{
-	struct account *from = o->account;
-
-	account_get(to);
-	o->account = to;
-	account_put(from);
-}
-
 static void commit_attach(struct silo *s, struct process *p)
 {
 	struct silo *old = p->silo;
@@ -374,10 +359,11 @@ static void commit_attach(struct silo *s, struct process *p)
 	s->process_count++;
 	object_get(&s->object);
 	p->silo = s;
-	p->table.account = s->account;
-	account_move(&p->object, s->account);
+	account_put(p->object.account);
+	p->object.account = s->account; /* where its place among the processes counts */
+	account_get(s->account);
+	process_limit_memory(p);
 	list_for_each (t, &p->threads, struct thread, process_node) {
-		account_move(&t->object, s->account);
 		t->own_band = t->band = s->band;
 		t->payer = s;
 		t->cpus = t->affinity & s->affinity;
@@ -407,7 +393,7 @@ int64_t sys_silo_attach(struct thread *cur, handle_t silo, handle_t process)
 		return 0;
 	err = silo_takes(s);
 	if (!err)
-		err = charge_move(p, p->silo->account, s->account);
+		err = charge_move(p, s);
 	if (!err)
 		commit_attach(s, p);
 	return err;

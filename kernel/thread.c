@@ -22,7 +22,7 @@ static int message_page_make(struct thread *t, uint64_t addr)
 {
 	uint32_t flags = PROT_R | PROT_W | MAP_DROP | (addr ? MAP_AT : 0);
 	struct vmo *v;
-	int err = vmo_make(t->process->silo->account, VMO_WIRED, PAGE_SIZE, &v);
+	int err = vmo_make(t->process->account, VMO_WIRED, PAGE_SIZE, &v);
 
 	if (err)
 		return err;
@@ -44,7 +44,7 @@ static bool args_valid(const struct thread_args *a)
 int thread_make(struct process *p, struct aspace *as, const struct thread_args *a,
 		struct thread **out)
 {
-	struct account *account = p->silo->account;
+	struct account *account = p->account;
 	uint64_t limit = p->silo->limits[LIMIT_PROCESS_THREADS];
 	struct thread *t;
 	int err;
@@ -109,7 +109,7 @@ void thread_destroy(struct object *o)
 	if (t->msg_vmo)
 		object_put(vmo_object(t->msg_vmo));
 	if (t->charge)
-		object_put(&t->charge->object);
+		account_put(t->charge);
 	account_uncharge(t->object.account, RES_THREADS, 1);
 	object_put(&t->aspace->object);
 	object_put(&t->process->object);
@@ -597,23 +597,39 @@ int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)
 
 struct account *thread_account(const struct thread *cur)
 {
-	return cur->charge ? cur->charge->account : cur->process->silo->account;
+	return cur->charge ? cur->charge : cur->process->account;
 }
 
-int64_t sys_thread_charge(struct thread *cur, handle_t silo)
+/* The account that a handle for thread_charge stands for. */
+static int charge_find(struct thread *cur, handle_t h, struct account **out)
 {
-	struct object *o = NULL;
-	int err = silo ? object_find(cur, silo, OBJ_SILO, RIGHT_MANAGE, &o) : 0;
+	struct object *o;
+	int err = object_find(cur, h, OBJ_NONE, RIGHT_MANAGE, &o);
 
 	if (err)
 		return err;
-	if (o && silo_of(o)->state == SILO_DESTROYED)
+	if (o->type == OBJ_ASPACE) {
+		*out = o->account;
+		return 0;
+	}
+	if (o->type != OBJ_SILO || silo_of(o)->state == SILO_DESTROYED)
 		return -EINVAL;
-	if (o)
-		object_get(o);
+	*out = silo_of(o)->account;
+	return 0;
+}
+
+int64_t sys_thread_charge(struct thread *cur, handle_t payer)
+{
+	struct account *a = NULL;
+	int err = payer ? charge_find(cur, payer, &a) : 0;
+
+	if (err)
+		return err;
+	if (a)
+		account_get(a);
 	if (cur->charge)
-		object_put(&cur->charge->object);
-	cur->charge = o ? silo_of(o) : NULL;
+		account_put(cur->charge);
+	cur->charge = a;
 	return 0;
 }
 

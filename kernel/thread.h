@@ -83,7 +83,7 @@ struct thread {
 		uint64_t code, address, rip;
 	} fault;
 
-	struct silo *charge; /* who pays for memory that it makes; NULL: its own silo; counted */
+	struct account *charge; /* who pays for memory that it makes; NULL: its process; counted */
 
 	uint64_t cpu_ns; /* TSC cycles while it was charged */
 };

@@ -52,6 +52,9 @@ static int map_all(struct spawn_job *job)
 	if (result < 0)
 		return (int)result;
 	job->aspace = (handle_t)result;
+	result = sys_thread_charge(job->aspace); /* what fills it is the process's to be */
+	if (result < 0)
+		return (int)result;
 	job->pool_len = spawn_pool_need(job);
 	result = sys_vmo_create(job->pool_len, VMO_ANON);
 	if (result < 0)
@@ -180,7 +183,7 @@ int spawn_create(const struct spawn_args *args, struct spawned *out)
 	result = spawn_measure(&job);
 	if (result == 0)
 		result = spawn_plan(&job);
-	if (result == 0) /* what the process is made of counts in its silo */
+	if (result == 0) /* so that the address space need not move to the silo afterwards */
 		result = (int)sys_thread_charge(args->silo);
 	if (result == 0)
 		result = map_all(&job);

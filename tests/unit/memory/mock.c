@@ -11,7 +11,7 @@ struct space {
 };
 static struct space spaces[SPACES + 1]; /* index: arch_aspace.root */
 static struct silo silo = {.account = &root_account};
-static struct process process = {.silo = &silo, .pid = 7};
+static struct process process = {.silo = &silo, .account = &root_account, .pid = 7};
 struct thread mock_thread = {.process = &process, .object = {.refs = 1, .account = &root_account}};
 uint64_t mock_flushes;
 bool mock_parked;

@@ -42,6 +42,7 @@ void mock_check(struct aspace *as);
 void test_bitmap(void **state);
 void test_index(void **state);
 void test_accounts(void **state);
+void test_account_parts(void **state);
 void test_kmem(void **state);
 void test_pager(void **state);
 void test_clone_kinds(void **state);

@@ -438,10 +438,11 @@ static void random_operations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bitmap),	   cmocka_unit_test(test_index),
-		cmocka_unit_test(test_accounts),   cmocka_unit_test(test_kmem),
-		cmocka_unit_test(test_contiguous), cmocka_unit_test(test_clone_kinds),
-		cmocka_unit_test(test_pager),	   cmocka_unit_test(random_operations),
+		cmocka_unit_test(test_bitmap),	     cmocka_unit_test(test_index),
+		cmocka_unit_test(test_accounts),     cmocka_unit_test(test_account_parts),
+		cmocka_unit_test(test_kmem),	     cmocka_unit_test(test_contiguous),
+		cmocka_unit_test(test_clone_kinds),  cmocka_unit_test(test_pager),
+		cmocka_unit_test(random_operations),
 	};
 
 	mock_init(2048);

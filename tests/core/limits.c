@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * limits.c: what a process, and a silo with those below it, may be charged: at the limit and past
+ * it, that a refusal changes nothing, and that everything comes back.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "core.h"
+
+#define USER_ID 1000
+
+static uint64_t charged(handle_t process)
+{
+	struct process_info info;
+
+	OK(sys_process_info(process, &info));
+	return info.charged;
+}
+
+static uint64_t refused(handle_t silo, enum resource r)
+{
+	struct silo_info info;
+
+	OK(sys_silo_info(silo, &info));
+	return info.refused[r];
+}
+
+/* ---- memory of a process -----------------------------------------------------------------------
+ */
+
+/* What a process is made of, charged to where it will run; one page of the VMO is there. */
+struct parts {
+	handle_t aspace, vmo;
+};
+
+static void parts_make(struct parts *p, handle_t silo)
+{
+	OK(sys_thread_charge(silo));
+	p->aspace = TAKE(sys_aspace_create());
+	OK(sys_thread_charge(p->aspace));
+	p->vmo = TAKE(sys_vmo_create(64 * PAGE_SIZE, VMO_ANON));
+	OK(sys_vmo_commit(p->vmo, 0, PAGE_SIZE));
+	OK(sys_thread_charge(HANDLE_NONE));
+}
+
+static void parts_close(struct parts *p)
+{
+	core_close(p->vmo);
+	core_close(p->aspace);
+}
+
+static int64_t process_of(handle_t silo, handle_t aspace)
+{
+	struct process_args args = {.name = "made"};
+
+	return sys_process_create(silo, aspace, &args);
+}
+
+static void process_end(handle_t process)
+{
+	OK(sys_process_kill(process, 0));
+	OK(sys_process_reap(process));
+	core_close(process);
+}
+
+static int64_t commit(const struct parts *p, uint64_t page)
+{
+	return sys_vmo_commit(p->vmo, page * PAGE_SIZE, PAGE_SIZE);
+}
+
+static void process_memory_exact(void)
+{
+	handle_t silo = core_silo_make(USER_ID, 0, NULL), process;
+	struct silo_info before;
+	struct parts p;
+	uint64_t base;
+
+	OK(sys_silo_info(silo, &before));
+	parts_make(&p, silo);
+	process = TAKE(process_of(silo, p.aspace));
+	base = charged(process);
+	CHECK(base >= 2 * PAGE_SIZE && base < 16 * PAGE_SIZE); /* tables and the page */
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_MEMORY, base + 2 * PAGE_SIZE));
+	OK(commit(&p, 1));
+	OK(commit(&p, 2)); /* at the limit */
+	CHECK_EQ(refused(silo, RES_MEMORY), 0);
+	REFUSED(commit(&p, 3), ENOMEM);
+	CHECK_EQ(charged(process), base + 2 * PAGE_SIZE);
+	CHECK_EQ(refused(silo, RES_MEMORY), 1);
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_MEMORY, base + 3 * PAGE_SIZE));
+	OK(commit(&p, 3));
+	REFUSED(commit(&p, 4), ENOMEM);
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_MEMORY, PAGE_SIZE)); /* below its use */
+	CHECK_EQ(charged(process), base + 3 * PAGE_SIZE);
+	OK(sys_vmo_decommit(p.vmo, 3 * PAGE_SIZE, PAGE_SIZE));
+	REFUSED(commit(&p, 3), ENOMEM);
+	CHECK_EQ(charged(process), base + 2 * PAGE_SIZE);
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_MEMORY, 0));
+	OK(commit(&p, 3));
+	process_end(process);
+	parts_close(&p);
+	core_returns(silo, &before);
+	core_silo_end(silo);
+}
+
+/* A process is not made of more than it may have. */
+static void process_memory_at_birth(void)
+{
+	handle_t silo = core_silo_make(USER_ID, 0, NULL), process;
+	struct silo_info before, after;
+	struct parts p;
+
+	parts_make(&p, silo);
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_MEMORY, PAGE_SIZE));
+	OK(sys_silo_info(silo, &before));
+	REFUSED(process_of(silo, p.aspace), ENOMEM);
+	OK(sys_silo_info(silo, &after));
+	CHECK(!memcmp(before.usage, after.usage, sizeof(after.usage)));
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_MEMORY, 1 << 20));
+	process = TAKE(process_of(silo, p.aspace));
+	process_end(process);
+	parts_close(&p);
+	core_silo_end(silo);
+}
+
+/* Made in the root silo, attached to another: all that it is charged goes with it. */
+static void process_memory_moves(void)
+{
+	uint64_t narrow[LIMIT_KEYS] = {[LIMIT_PROCESS_MEMORY] = 3 * PAGE_SIZE};
+	uint64_t poor[LIMIT_KEYS] = {[LIMIT_MEMORY] = 3 * PAGE_SIZE};
+	handle_t small = core_silo_make(USER_ID, 0, narrow);
+	handle_t little = core_silo_make(USER_ID + 1, 0, poor);
+	handle_t silo = core_silo_make(USER_ID + 2, 0, NULL), process;
+	struct silo_info before, after;
+	struct parts p;
+	uint64_t base;
+
+	parts_make(&p, core_silo);
+	process = TAKE(process_of(core_silo, p.aspace));
+	OK(commit(&p, 1));
+	OK(commit(&p, 2));
+	OK(commit(&p, 3));
+	base = charged(process);
+	OK(sys_silo_info(core_silo, &before));
+	REFUSED(sys_silo_attach(small, process), ENOMEM);
+	REFUSED(sys_silo_attach(little, process), ENOMEM);
+	CHECK_EQ(core_usage(small, RES_MEMORY), 0);
+	CHECK_EQ(core_usage(little, RES_MEMORY), 0);
+	CHECK_EQ(core_usage(little, RES_PROCESSES), 0);
+	OK(sys_silo_info(core_silo, &after));
+	CHECK(!memcmp(before.usage, after.usage, sizeof(after.usage)));
+	OK(sys_silo_attach(silo, process));
+	CHECK_EQ(core_usage(silo, RES_MEMORY), base);
+	CHECK_EQ(charged(process), base);
+	OK(commit(&p, 4)); /* what it is given later, too */
+	CHECK_EQ(core_usage(silo, RES_MEMORY), base + PAGE_SIZE);
+	OK(sys_silo_info(core_silo, &after));
+	CHECK_EQ(after.usage[RES_MEMORY], before.usage[RES_MEMORY] + PAGE_SIZE);
+	process_end(process);
+	parts_close(&p);
+	core_silo_end(small);
+	core_silo_end(little);
+	core_silo_end(silo);
+}
+
+/* An address space is one process's memory; a second one in it has an account of its own. */
+static void process_memory_shared(void)
+{
+	handle_t silo = core_silo_make(USER_ID, 0, NULL), chief, first, second, third;
+	struct silo_info before;
+	struct parts p, q;
+	uint64_t base;
+
+	OK(sys_silo_info(silo, &before));
+	parts_make(&q, silo);
+	chief = TAKE(process_of(silo, q.aspace)); /* with the first one its silo would end */
+	parts_make(&p, silo);
+	first = TAKE(process_of(silo, p.aspace));
+	second = TAKE(process_of(silo, p.aspace));
+	base = charged(first);
+	CHECK_EQ(charged(second), 0);
+	OK(commit(&p, 1));
+	CHECK_EQ(charged(first), base + PAGE_SIZE);
+	CHECK_EQ(charged(second), 0);
+	process_end(first);
+	third = TAKE(process_of(silo, p.aspace)); /* takes over what the first has left */
+	CHECK_EQ(charged(third), base + PAGE_SIZE);
+	process_end(third);
+	process_end(second);
+	process_end(chief);
+	parts_close(&p);
+	parts_close(&q);
+	core_returns(silo, &before);
+	core_silo_end(silo);
+}
+
+/* What a process makes counts for it, until it becomes another's. */
+static void process_memory_maker(void)
+{
+	uint64_t base = charged(core_process);
+	handle_t silo = core_silo_make(USER_ID, 0, NULL);
+	handle_t aspace = TAKE(sys_aspace_create()), process;
+	uint64_t with = charged(core_process);
+
+	CHECK(with >= base + PAGE_SIZE);
+	process = TAKE(process_of(silo, aspace));
+	CHECK(charged(core_process) + PAGE_SIZE <= with);
+	CHECK(charged(process) >= PAGE_SIZE);
+	CHECK(core_usage(silo, RES_MEMORY) >= charged(process));
+	process_end(process);
+	core_close(aspace);
+	core_silo_end(silo);
+}
+
+static void thread_charge_refused(void)
+{
+	handle_t queue = TAKE(sys_queue_create()), aspace = TAKE(sys_aspace_create());
+	handle_t weak = TAKE(sys_handle_dup(aspace, RIGHT_READ));
+	uint64_t base = charged(core_process);
+	handle_t vmo;
+
+	REFUSED(sys_thread_charge(queue), EINVAL);
+	REFUSED(sys_thread_charge(weak), EACCES);
+	REFUSED(sys_thread_charge(0x3fff), EBADF);
+	vmo = TAKE(sys_vmo_create(PAGE_SIZE, VMO_WIRED)); /* still the caller's own */
+	CHECK(charged(core_process) >= base + PAGE_SIZE);
+	core_close(vmo);
+	core_close(weak);
+	core_close(aspace);
+	core_close(queue);
+}
+
+/* Takes memory until it is refused, tells how much, and waits. */
+static int role_fill(void)
+{
+	int64_t vmo = sys_vmo_create(PAGE_SIZE << 12, VMO_ANON), result = 0;
+	uint64_t got = 0, limit = strtoull(core_argument, NULL, 10);
+	struct process_info info;
+
+	if (vmo < 0 || sys_process_info(boot_handle("self"), &info))
+		return 1;
+	while (got < 4096 && result == 0) {
+		result = sys_vmo_commit((handle_t)vmo, got * PAGE_SIZE, PAGE_SIZE);
+		got += result == 0;
+	}
+	if (result != -ENOMEM || sys_process_info(boot_handle("self"), &info))
+		return 2;
+	if (info.charged > limit || info.charged < limit - 4 * PAGE_SIZE)
+		return 3;
+	/* objects are memory, too; and closing gives room */
+	for (unsigned i = 0; i < 1000 && result != -EMFILE; i++)
+		result = sys_queue_create();
+	if (result != -ENOMEM)
+		return 4;
+	if (sys_vmo_decommit((handle_t)vmo, 0, PAGE_SIZE) || sys_queue_create() < 0)
+		return 5;
+	return sys_signal_set(boot_handle("full"), 0, 1) < 0 ||
+	       sys_thread_sleep(time_in(CORE_PATIENCE)) < 0;
+}
+
+static void signal_wait(handle_t queue)
+{
+	struct event e;
+
+	CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
+	CHECK_EQ(e.kind, EVENT_SIGNAL);
+}
+
+/* Two processes of a silo are limited apart from each other. */
+static void process_memory_apart(void)
+{
+	uint64_t limits[LIMIT_KEYS] = {[LIMIT_PROCESS_MEMORY] = 1 << 20};
+	handle_t silo = core_silo_make(USER_ID, 0, limits), queue = TAKE(sys_queue_create());
+	struct spawned s[2];
+	handle_t full[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct spawn_handle handles[] = {{"full", HANDLE_NONE, RIGHTS_SAME, 0, 0}};
+
+		full[i] = handles[0].handle = TAKE(sys_signal_create(0));
+		CHECK(sys_queue_add(queue, full[i], EVENT_SIGNAL, i, WATCH_EDGE, 1) > 0);
+		core_spawn(&s[i], "fill", "1048576", silo, handles, 1);
+		signal_wait(queue);
+		CHECK(charged(s[i].process) <= 1 << 20);
+	}
+	CHECK(core_usage(silo, RES_MEMORY) >= 2 * ((1 << 20) - 8 * PAGE_SIZE));
+	CHECK(refused(silo, RES_MEMORY) >= 4);
+	for (unsigned i = 0; i < 2; i++) {
+		spawn_discard(&s[i]);
+		core_close(full[i]);
+	}
+	core_close(queue);
+	core_silo_end(silo);
+}
+
+/* Touches memory, without end. */
+static int role_touch(void)
+{
+	uint64_t len = 4096 * PAGE_SIZE;
+	struct map_args args = {.flags = PROT_R | PROT_W, .len = len};
+	int64_t vmo = sys_vmo_create(len, VMO_ANON), at;
+
+	args.vmo = (handle_t)vmo;
+	at = vmo < 0 ? vmo : sys_aspace_map(boot_handle("aspace"), &args);
+	for (uint64_t i = 0; at > 0 && i < len; i += PAGE_SIZE)
+		*(volatile uint8_t *)(at + i) = 1;
+	return 1;
+}
+
+static void process_memory_fault(void)
+{
+	uint64_t limits[LIMIT_KEYS] = {[LIMIT_PROCESS_MEMORY] = 1 << 20};
+	handle_t silo = core_silo_make(USER_ID, 0, limits);
+	struct process_info info;
+	struct spawned rest, s;
+
+	core_spawn(&rest, "wait", NULL, silo, NULL, 0);
+	core_spawn(&s, "touch", NULL, silo, NULL, 0);
+	CHECK(core_wait(&s, &info));
+	CHECK_EQ(info.reason, FAULT_MEMORY);
+	CHECK(info.charged <= 1 << 20 && info.charged > (1 << 20) - 8 * PAGE_SIZE);
+	OK(sys_process_info(rest.process, &info)); /* the other one notices nothing */
+	CHECK_EQ(info.state, PROCESS_RUNNING);
+	spawn_discard(&rest);
+	core_silo_end(silo);
+}
+
+static int role_wait(void)
+{
+	return sys_thread_sleep(time_in(CORE_PATIENCE)) < 0 ? 1 : 2;
+}
+
+const struct core_test core_tests[] = {
+	{"process_memory_exact", process_memory_exact},
+	{"process_memory_at_birth", process_memory_at_birth},
+	{"process_memory_moves", process_memory_moves},
+	{"process_memory_shared", process_memory_shared},
+	{"process_memory_maker", process_memory_maker},
+	{"process_memory_apart", process_memory_apart},
+	{"process_memory_fault", process_memory_fault},
+	{"thread_charge_refused", thread_charge_refused},
+	{NULL, NULL},
+};
+
+const struct core_role core_roles[] = {
+	{"wait", role_wait}, {"fill", role_fill}, {"touch", role_touch}, {NULL, NULL}};
