@@ -119,8 +119,7 @@ int account_reserve(struct account *a, uint64_t bytes)
 	return 0;
 }
 
-/* Charge what was charged before, whatever the limits are. */
-static void charge_back(struct account *a, enum resource r, uint64_t n)
+void account_recharge(struct account *a, enum resource r, uint64_t n)
 {
 	for (uint64_t share = n; a && share; a = a->parent) {
 		uint64_t before = a->usage[r];
@@ -148,7 +147,7 @@ int account_move(struct account *a, struct account *to)
 		for (r--; r-- > 0;)
 			account_uncharge(to, r, a->usage[r]);
 		for (r = 0; r < RES_KINDS; r++)
-			charge_back(from, r, a->usage[r]);
+			account_recharge(from, r, a->usage[r]);
 		return err;
 	}
 	a->parent = to;

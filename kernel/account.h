@@ -38,6 +38,8 @@ extern struct account root_account;
 /* 0, or -ENOMEM (RES_MEMORY) / -EDQUOT (others), counted in `refused` where it failed. */
 must_check int account_charge(struct account *a, enum resource r, uint64_t n);
 void account_uncharge(struct account *a, enum resource r, uint64_t n);
+/* Take an uncharge of the same hold of the lock back, whatever the limits are. */
+void account_recharge(struct account *a, enum resource r, uint64_t n);
 must_check int account_reserve(struct account *a, uint64_t bytes);     /* -EDQUOT */
 struct account *account_create(struct account *parent, uint32_t silo); /* NULL: no memory */
 struct account *account_part(struct account *parent);		       /* NULL: no memory */

@@ -23,7 +23,7 @@
 struct message {
 	struct list node;	 /* channel->messages */
 	struct sender *sender;	 /* counted */
-	struct account *account; /* charged RES_MESSAGES */
+	struct account *account; /* charged RES_MESSAGES, and RES_HANDLES for those that are left */
 	struct identity from;
 	uint64_t tag, words[MSG_WORDS];
 	struct cap *handles[MSG_HANDLES_MAX];
@@ -483,6 +483,35 @@ static bool deliver_abandoned(struct channel *ch, struct thread *t)
 	return true;
 }
 
+void message_handle_gone(struct cap *c)
+{
+	struct message *m = container_of(c->slot - c->index, struct message, handles[0]);
+
+	account_uncharge(m->account, RES_HANDLES, 1);
+	m->handles[c->index] = NULL;
+}
+
+/* Room for the `n` handles that are left; then they count for the receiver. */
+static bool message_room(struct message *m, struct handle_table *to, unsigned n)
+{
+	/* not for the sender any more first: both may be at one limit */
+	account_uncharge(m->account, RES_HANDLES, n);
+	if (!handle_room(to, n))
+		return true;
+	account_recharge(m->account, RES_HANDLES, n);
+	return false;
+}
+
+/* Handles of a message that were not revoked on the way. */
+static unsigned message_handles(const struct message *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MSG_NHANDLES(m->tag); i++)
+		n += m->handles[i] != NULL;
+	return n;
+}
+
 static void message_free(struct message *m)
 {
 	for (unsigned i = 0; i < MSG_HANDLES_MAX; i++)
@@ -503,16 +532,14 @@ static bool deliver_message(struct channel *ch, struct thread *t)
 	if (list_empty(&ch->messages))
 		return false;
 	m = list_first(&ch->messages, struct message, node);
-	n = MSG_NHANDLES(m->tag);
-	if (n && handle_room(&t->process->table, n))
+	n = message_handles(m);
+	if (n && !message_room(m, &t->process->table, n))
 		return false; /* stays queued until the receiver makes room */
 	list_del(&m->node);
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < MSG_NHANDLES(m->tag); i++) {
 		t->msg->handles[i] = HANDLE_NONE; /* revoked on the way */
 		if (m->handles[i])
 			t->msg->handles[i] = cap_attach(&t->process->table, m->handles[i]);
-		else
-			handle_room_release(&t->process->table, 1);
 		m->handles[i] = NULL;
 	}
 	regs_words_set(&t->regs, m->words);
@@ -743,7 +770,7 @@ static int message_send(struct thread *cur, struct sender *s, uint32_t rights, u
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < n; i++)
-		cap_detach(caps[i], &m->handles[i]);
+		cap_post(caps[i], m->handles, i);
 	list_add_tail(&s->channel->messages, &m->node);
 	channel_notify(s->channel);
 	return 0;

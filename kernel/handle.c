@@ -190,7 +190,7 @@ int handle_room(struct handle_table *t, unsigned n)
 	uint32_t index = t->free;
 	int err;
 
-	if (unlikely(limit && t->used + n > limit))
+	if (unlikely(limit && t->account->usage[RES_HANDLES] + n > limit))
 		return -EMFILE;
 	for (unsigned i = 0; i < n; i++) {
 		if (index == HANDLE_SLOTS_MAX) {
@@ -257,14 +257,25 @@ int handle_install(struct handle_table *t, struct object *o, uint32_t rights, st
 	return 0;
 }
 
-void cap_detach(struct cap *c, struct cap **to)
+static void cap_take_out(struct cap *c, struct cap **to)
 {
-	account_uncharge(c->table->account, RES_HANDLES, 1);
 	slot_release(c->table, c->index);
 	c->table = NULL;
 	c->slot = to;
 	c->flags = 0;
 	*to = c;
+}
+
+void cap_detach(struct cap *c, struct cap **to)
+{
+	account_uncharge(c->table->account, RES_HANDLES, 1);
+	cap_take_out(c, to);
+}
+
+void cap_post(struct cap *c, struct cap **array, unsigned index)
+{
+	cap_take_out(c, &array[index]);
+	c->index = (uint16_t)index;
 }
 
 handle_t cap_attach(struct handle_table *t, struct cap *c)
@@ -282,7 +293,7 @@ void cap_close(struct cap *c)
 		account_uncharge(c->table->account, RES_HANDLES, 1);
 		slot_release(c->table, c->index);
 	} else if (c->slot) {
-		*c->slot = NULL;
+		message_handle_gone(c);
 	}
 	c->slot = NULL;
 	c->table = NULL;

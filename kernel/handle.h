@@ -27,7 +27,7 @@ struct cap {
 	uint8_t kind;	/* enum cap_kind */
 	uint8_t flags;	/* HANDLE_* */
 	bool revoking;	/* revoke works below: no deriving, sending, mapping */
-	uint16_t index; /* of its slot, when `table` is set */
+	uint16_t index; /* of its slot in `table`, or of its place in a message */
 	struct cap *parent, *child, *next, *prev; /* derivation tree; siblings NULL-terminated */
 	struct cap **slot;			  /* what points here */
 	struct handle_table *table;		  /* NULL when in a message or a mapping */
@@ -66,9 +66,12 @@ struct cap *handle_at(struct handle_table *t, uint32_t index); /* NULL: free or 
 handle_t handle_number(const struct cap *c);
 /* Make `n` slots available so that as many moves cannot fail. 0, -EMFILE, -EDQUOT, -ENOMEM. */
 must_check int handle_room(struct handle_table *t, unsigned n);
-/* Move a cap out of its slot into *to (a message) or into a table (after handle_room). */
+/* Move a cap out of its slot into *to, or into a table (after handle_room). */
 void cap_detach(struct cap *c, struct cap **to);
 handle_t cap_attach(struct handle_table *t, struct cap *c);
+/* Move it into place `index` of a message's array: it goes on counting for the table's account. */
+void cap_post(struct cap *c, struct cap **array, unsigned index);
+void message_handle_gone(struct cap *c);		      /* in channel.c: it ends there */
 void handle_room_release(struct handle_table *t, unsigned n); /* what handle_room took, unused */
 bool cap_revoking(const struct cap *c);			      /* it or an ancestor */
 unsigned cap_depth(const struct cap *c);

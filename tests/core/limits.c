@@ -258,6 +258,11 @@ static int role_fill(void)
 	       sys_thread_sleep(time_in(CORE_PATIENCE)) < 0;
 }
 
+static int role_wait(void)
+{
+	return sys_thread_sleep(time_in(CORE_PATIENCE)) < 0 ? 1 : 2;
+}
+
 static void signal_wait(handle_t queue)
 {
 	struct event e;
@@ -325,9 +330,168 @@ static void process_memory_fault(void)
 	core_silo_end(silo);
 }
 
-static int role_wait(void)
+/* ---- handles on their way ---------------------------------------------------------------------
+ */
+
+static handle_t sender_make(handle_t channel)
 {
-	return sys_thread_sleep(time_in(CORE_PATIENCE)) < 0 ? 1 : 2;
+	return TAKE(sys_channel_sender(channel, 1, CORE_SENDER, REPLY_NONE));
+}
+
+static int64_t post(handle_t sender, const handle_t *handles, unsigned n)
+{
+	struct ipc_msg m = {.tag = MSG_HANDLES(n)};
+
+	for (unsigned i = 0; i < n; i++)
+		message_page()->handles[i] = handles[i];
+	return ipc_send(sender, &m);
+}
+
+/* The next message; its handles, which printing would overwrite in the page. */
+static void take(handle_t channel, unsigned n, handle_t *handles)
+{
+	struct ipc_msg m;
+
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	for (unsigned i = 0; i < n; i++)
+		handles[i] = message_page()->handles[i];
+	CHECK_EQ(MSG_NHANDLES(m.tag), n);
+}
+
+/* Fills its table, posts two of its handles, and has room again only when they have arrived. */
+static int role_post(void)
+{
+	int64_t full = core_argument[0] == 's' ? -EDQUOT : -EMFILE, made = 0;
+	handle_t to = boot_handle("to"), give[2] = {0};
+	struct ipc_msg m = {0};
+
+	for (unsigned i = 0; made >= 0 && i < 100; i++) {
+		made = sys_signal_create(0);
+		if (made >= 0)
+			give[i % 2] = (handle_t)made;
+	}
+	if (made != full || post(to, give, 2))
+		return 1;
+	if (sys_signal_create(0) != full)
+		return 2;
+	if (ipc_call(to, &m, core_soon())) /* answered when both were received */
+		return 3;
+	if (sys_signal_create(0) < 0 || sys_signal_create(0) < 0 || sys_signal_create(0) != full)
+		return 4;
+	return 0;
+}
+
+static void posted_count(enum limit_key key, const char *which)
+{
+	uint64_t limits[LIMIT_KEYS] = {0};
+	handle_t channel = TAKE(sys_channel_create()), got[2], silo;
+	struct spawn_handle to = {"to", sender_make(channel), RIGHTS_SAME, 0, 0};
+	struct ipc_msg m = {0};
+	struct spawned s;
+
+	limits[key] = 20;
+	silo = core_silo_make(USER_ID, 0, limits);
+	core_spawn(&s, "post", which, silo, &to, 1);
+	core_until(s.thread, THREAD_CALLING); /* it has filled, posted, and calls */
+	CHECK_EQ(core_usage(silo, RES_HANDLES), 20);
+	take(channel, 2, got);
+	CHECK_EQ(core_usage(silo, RES_HANDLES), 18);
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	OK(ipc_reply(REPLY_CURRENT, &m));
+	core_expect(&s, 0);
+	CHECK_EQ(core_usage(silo, RES_HANDLES), 0);
+	core_close(got[0]);
+	core_close(got[1]);
+	core_close(to.handle);
+	core_close(channel);
+	core_silo_end(silo);
+}
+
+static void posted_in_silo(void)
+{
+	posted_count(LIMIT_HANDLES, "silo");
+}
+
+static void posted_in_process(void)
+{
+	posted_count(LIMIT_PROCESS_HANDLES, "process");
+}
+
+/* A handle that never arrives is given back. */
+static void posted_lost(void)
+{
+	handle_t channel = TAKE(sys_channel_create()), to = sender_make(channel), got[2];
+	handle_t signal = TAKE(sys_signal_create(0)), copy[2];
+	uint64_t before = core_usage(core_silo, RES_HANDLES);
+
+	copy[0] = TAKE(sys_handle_dup(signal, RIGHTS_SAME));
+	copy[1] = TAKE(sys_signal_create(0));
+	OK(post(to, copy, 2));
+	CHECK_EQ(core_usage(core_silo, RES_HANDLES), before + 2);
+	OK(sys_handle_revoke(signal)); /* on its way */
+	CHECK_EQ(core_usage(core_silo, RES_HANDLES), before + 1);
+	take(channel, 2, got);
+	CHECK_EQ(got[0], HANDLE_NONE);
+	CHECK_EQ(core_usage(core_silo, RES_HANDLES), before + 1);
+	OK(post(to, &got[1], 1));
+	CHECK_EQ(core_usage(core_silo, RES_HANDLES), before + 1);
+	core_close(channel); /* and with it what waits there */
+	CHECK_EQ(core_usage(core_silo, RES_HANDLES), before - 1);
+	core_close(to);
+	core_close(signal);
+}
+
+/* Posts one handle, tells so, and waits. */
+static int role_give(void)
+{
+	handle_t give = (handle_t)sys_signal_create(0);
+
+	if (post(boot_handle("to"), &give, 1))
+		return 1;
+	return sys_signal_set(boot_handle("done"), 0, 1) < 0 || role_wait();
+}
+
+/* Takes one when it is told to. */
+static int role_get(void)
+{
+	struct ipc_msg m = {0};
+
+	if (ipc_call(boot_handle("ask"), &m, core_soon()))
+		return 1;
+	if (ipc_wait(boot_handle("from"), &m, core_soon()) != IPC_MESSAGE)
+		return 2;
+	return MSG_NHANDLES(m.tag) == 1 && message_page()->handles[0] ? 0 : 3;
+}
+
+/* Sender and receiver are in one silo, which is full: the handle still arrives. */
+static void posted_within(void)
+{
+	handle_t silo = core_silo_make(USER_ID, 0, NULL), queue = TAKE(sys_queue_create());
+	handle_t channel = TAKE(sys_channel_create()), asked = TAKE(sys_channel_create());
+	struct spawn_handle give[] = {{"to", sender_make(channel), RIGHTS_SAME, 0, 0},
+				      {"done", TAKE(sys_signal_create(0)), RIGHTS_SAME, 0, 0}};
+	struct spawn_handle get[] = {{"ask", sender_make(asked), RIGHTS_SAME, 0, 0},
+				     {"from", channel, RIGHTS_SAME, 0, 0}};
+	struct ipc_msg m = {0};
+	struct spawned giver, getter;
+
+	CHECK(sys_queue_add(queue, give[1].handle, EVENT_SIGNAL, 1, WATCH_EDGE, 1) > 0);
+	core_spawn(&giver, "give", NULL, silo, give, 2);
+	signal_wait(queue);
+	core_spawn(&getter, "get", NULL, silo, get, 2);
+	CHECK_EQ(ipc_wait(asked, &m, core_soon()), IPC_MESSAGE);
+	OK(sys_silo_limit(silo, LIMIT_HANDLES, core_usage(silo, RES_HANDLES)));
+	OK(ipc_reply(REPLY_CURRENT, &m));
+	core_expect(&getter, 0);
+	CHECK_EQ(refused(silo, RES_HANDLES), 0);
+	spawn_discard(&giver);
+	core_close(give[0].handle);
+	core_close(give[1].handle);
+	core_close(get[0].handle);
+	core_close(channel);
+	core_close(asked);
+	core_close(queue);
+	core_silo_end(silo);
 }
 
 const struct core_test core_tests[] = {
@@ -339,8 +503,13 @@ const struct core_test core_tests[] = {
 	{"process_memory_apart", process_memory_apart},
 	{"process_memory_fault", process_memory_fault},
 	{"thread_charge_refused", thread_charge_refused},
+	{"posted_in_silo", posted_in_silo},
+	{"posted_in_process", posted_in_process},
+	{"posted_lost", posted_lost},
+	{"posted_within", posted_within},
 	{NULL, NULL},
 };
 
 const struct core_role core_roles[] = {
-	{"wait", role_wait}, {"fill", role_fill}, {"touch", role_touch}, {NULL, NULL}};
+	{"wait", role_wait}, {"fill", role_fill}, {"touch", role_touch}, {"post", role_post},
+	{"give", role_give}, {"get", role_get},	  {NULL, NULL}};
