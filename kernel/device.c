@@ -50,9 +50,14 @@ struct object *device_object(struct device *d)
 	return &d->object;
 }
 
-void devices_lock(void)
+int devices_lock(const struct device *root)
 {
+	if (!device_is_root(root))
+		return -EINVAL;
+	if (!locked)
+		klog(LOG_DEVICE, LOG_INFO, "discovery is locked");
 	locked = true;
+	return 0;
 }
 
 /* ---- ranges ---------------------------------------------------------------------- */

@@ -19,7 +19,8 @@ struct device *device_root(void); /* made at boot from all that is not RAM */
 struct device *device_of(struct object *o);
 struct object *device_object(struct device *d);
 void device_init(void);
-void devices_lock(void); /* MACHINE_LOCK_DEVICES: nothing more is cut from the root */
+/* Nothing more is cut from the root device, which `root` must be (-EINVAL). */
+must_check int devices_lock(const struct device *root);
 const char *device_name(uint32_t source); /* of a requester; "unknown device" */
 bool uart_owned(void); /* a driver owns the UART's ports: the polled UART is off */
 /* The process ends: silence what it owns. Best before its handles are closed, and required

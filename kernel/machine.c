@@ -35,10 +35,11 @@ int64_t sys_clock_set(struct thread *cur, handle_t clock, int64_t offset)
 	return 0;
 }
 
-int64_t sys_machine_control(struct thread *cur, handle_t log, uint32_t op, uint64_t arg)
+int64_t sys_machine_control(struct thread *cur, handle_t machine, uint32_t op, uint64_t arg)
 {
 	struct object *o;
-	int64_t err = object_find(cur, log, OBJ_LOG, RIGHT_MANAGE, &o);
+	int64_t err = object_find(cur, machine, op == MACHINE_LOCK_DEVICES ? OBJ_DEVICE : OBJ_LOG,
+				  RIGHT_MANAGE, &o);
 
 	if (err)
 		return err;
@@ -47,7 +48,7 @@ int64_t sys_machine_control(struct thread *cur, handle_t log, uint32_t op, uint6
 	case MACHINE_LOG_LEVEL:
 		return arg >> 16 ? -EINVAL : log_level_set((uint32_t)arg >> 8, arg & 0xff);
 	case MACHINE_PANIC: panic("asked for by process %lu", cur->process->pid);
-	case MACHINE_LOCK_DEVICES: devices_lock(); return 0;
+	case MACHINE_LOCK_DEVICES: return devices_lock(device_of(o));
 	}
 	return -EINVAL;
 }

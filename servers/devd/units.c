@@ -312,6 +312,16 @@ static void device_cut(struct devd *d, struct unit *u)
 		log_print("devd: %s is lost with this process: %d", u->name, err);
 }
 
+/* Leases are cut from what we hold: nobody needs the root device any more, a broken devd
+ * included. A successor finds it locked already. */
+static void devices_lock(const struct devd *d)
+{
+	int64_t err = sys_machine_control(d->root, MACHINE_LOCK_DEVICES, 0);
+
+	if (err < 0)
+		log_print("devd: discovery is not locked: %d", (int)err);
+}
+
 int units_find(struct devd *d)
 {
 	int err = state_map(d);
@@ -333,5 +343,6 @@ int units_find(struct devd *d)
 		if (u->f && leasable(u) && u->state == UNIT_FREE)
 			function_quiet(u);
 	}
+	devices_lock(d);
 	return 0;
 }

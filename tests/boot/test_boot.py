@@ -34,3 +34,11 @@ def test_status_of_the_last_command(commands):
     output, status = commands("no-such-command")
     assert status != 0
     assert "no-such-command" in output
+
+
+def test_discovery_is_locked_and_devd_goes_on(commands):
+    output, _ = commands("silo kill devd; ls /dev/pci; dmesg")
+    assert output.count("device: discovery is locked") == 1
+    assert "functions found before" in output
+    assert "cannot be leased" not in output
+    assert "discovery is not locked" not in output

@@ -301,14 +301,18 @@ void core_native_join(struct core_native *n)
 	core_close(n->thread);
 }
 
-/* The exit port, cut out of the root device; it is never given back. */
-_Noreturn static void machine_exit(uint32_t value)
+/* The exit port, cut out of the root device before a test may lock that; it is never given back. */
+static int64_t exit_device(void)
 {
 	struct device_args args = {
 		.ports = {{DEBUG_EXIT_PORT, 4}}, .source = ~0u, .name = "debug-exit"};
-	int64_t device = sys_device_create(core_device, &args);
 
-	if (device >= 0 && sys_port_write((handle_t)device, DEBUG_EXIT_PORT, 4, value) < 0)
+	return sys_device_create(core_device, &args);
+}
+
+_Noreturn static void machine_exit(int64_t device, uint32_t value)
+{
+	if (device < 0 || sys_port_write((handle_t)device, DEBUG_EXIT_PORT, 4, value) < 0)
 		log_print("no debug exit");
 	sys_process_exit(0);
 }
@@ -365,6 +369,7 @@ int main(int argc, char **argv)
 {
 	bool good = true;
 	unsigned count = 0;
+	int64_t device;
 
 	first = pthread_self();
 	core_process = boot_handle("self");
@@ -378,6 +383,7 @@ int main(int argc, char **argv)
 		return run_role(argv[1]);
 	}
 	find_images();
+	device = exit_device();
 	for (const struct core_test *test = core_tests; test->name; test++) {
 		if (!chosen(test->name))
 			continue;
@@ -385,5 +391,5 @@ int main(int argc, char **argv)
 		count++;
 	}
 	log_print("end %u", count);
-	machine_exit(good ? CORE_PASS : CORE_FAIL);
+	machine_exit(device, good ? CORE_PASS : CORE_FAIL);
 }

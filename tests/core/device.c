@@ -199,6 +199,34 @@ static void driver_dies(void)
 	}
 }
 
+/* The last test: the machine stays locked. */
+static void lock(void)
+{
+	struct device_args args = {.ports = {{0x80, 2}}, .source = ~0u, .name = "post"};
+	struct device_args part = {.ports = {{0x81, 1}}, .source = ~0u, .name = "half"};
+	struct device_args late = {.ports = {{0x90, 1}}, .source = ~0u, .name = "late"};
+	handle_t device = TAKE(sys_device_create(core_device, &args));
+	handle_t weak = TAKE(sys_handle_dup(core_device, RIGHT_READ | RIGHT_WRITE)), child;
+	struct device_info info;
+
+	REFUSED(sys_machine_control(weak, MACHINE_LOCK_DEVICES, 0), EACCES);
+	REFUSED(sys_machine_control(device, MACHINE_LOCK_DEVICES, 0), EINVAL);
+	REFUSED(sys_machine_control(core_log, MACHINE_LOCK_DEVICES, 0), EINVAL);
+	REFUSED(sys_machine_control(core_device, MACHINE_PANIC, 0), EINVAL);
+	child = TAKE(sys_device_create(core_device, &late)); /* not locked by these */
+	core_close(child);
+	OK(sys_machine_control(core_device, MACHINE_LOCK_DEVICES, 0));
+	REFUSED(sys_device_create(core_device, &late), EPERM);
+	child = TAKE(sys_device_create(device, &part)); /* what was cut can be cut further */
+	OK(sys_port_write(child, 0x81, 1, 0x12));
+	OK(sys_device_info(core_device, &info));
+	core_close(child);
+	core_close(device);
+	REFUSED(sys_device_create(core_device, &args), EPERM); /* not even what it was before */
+	OK(sys_machine_control(core_device, MACHINE_LOCK_DEVICES, 0));
+	core_close(weak);
+}
+
 const struct core_test core_tests[] = {
 	{"cut", cut},
 	{"ports", ports},
@@ -208,6 +236,7 @@ const struct core_test core_tests[] = {
 	{"interrupts", interrupts},
 	{"msi_objects", msi_objects},
 	{"driver_dies", driver_dies},
+	{"lock", lock},
 	{NULL, NULL},
 };
 
