@@ -486,7 +486,7 @@ enum machine_op {
 	MACHINE_RESET,
 	MACHINE_LOG_LEVEL, /* arg = subsystem << 8 | level */
 	MACHINE_PANIC,
-	MACHINE_LOCK_DEVICES
+	MACHINE_LOCK_DEVICES /* on the root device: nothing more is cut from it */
 };
 
 struct system_info {
@@ -494,8 +494,10 @@ struct system_info {
 	uint64_t boot_ns;
 	uint32_t cpus, abi;
 	uint64_t objects[OBJ_TYPES];
-	uint64_t hold_max;   /* longest hold of the kernel lock, in TSC ticks */
-	uint64_t hold_where; /* the system call number or trap it served */
+	uint64_t hold_max; /* longest hold of the kernel lock, in TSC ticks; 0: not measured */
+	/* What it served: the number of a system call; below 0x20 enum fault_reason; 0 the timer or
+	 * another CPU; else the vector of a device's interrupt. */
+	uint64_t hold_where;
 	uint64_t switches, ipc_calls, faults, interrupts;
 	uint64_t kernel_memory; /* bytes: image, frame table, boot archive excluded */
 	uint64_t frame_table, archive;

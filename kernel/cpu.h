@@ -48,11 +48,12 @@ struct kernel_lock {
 	uint32_t owner;	  /* [K] the ticket whose turn it is */
 	uint64_t done;	  /* [K] tickets served out of turn, modulo 64 */
 	uint64_t taken;	  /* [K] TSC, when LOCK_MEASURED */
+	uint64_t serving; /* [K] and then: number of the system call, if this is one */
 };
 #define LOCK_MEASURED 0x10000u
 
 extern struct kernel_lock kernel_lock;
-extern uint64_t lock_hold_max, lock_hold_where;
+extern uint64_t lock_hold_max, lock_hold_where; /* as in struct system_info */
 extern bool lock_measured; /* boot option lock=measure */
 void lock_measure(void);
 void lock_kernel_slow(void);

@@ -31,6 +31,15 @@ struct kernel_lock kernel_lock;
 
 #define LOCK_PATIENCE 400 /* turns of waiting */
 
+static void hold_begin(void)
+{
+	const struct thread *cur = this_cpu()->cur;
+
+	kernel_lock.taken = arch_cycles();
+	if (cur)
+		kernel_lock.serving = REGS_NUMBER(&cur->regs);
+}
+
 /* A ticket is drawn first and counted as served when its CPU has the lock, in turn or not. At most
  * one ticket a CPU is out, so 64 bits tell them apart. */
 void lock_kernel_slow(void)
@@ -56,7 +65,7 @@ void lock_kernel_slow(void)
 		__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELAXED);
 	}
 	if (unlikely(lock_measured))
-		l->taken = arch_cycles();
+		hold_begin();
 }
 
 /* For good, before other CPUs run. */
@@ -68,11 +77,12 @@ void lock_measure(void)
 
 static void hold_measure(uint64_t where)
 {
-	uint64_t held = arch_cycles() - kernel_lock.taken;
+	struct kernel_lock *l = &kernel_lock;
+	uint64_t held = arch_cycles() - l->taken;
 
 	if (held > lock_hold_max) {
 		lock_hold_max = held;
-		lock_hold_where = where;
+		lock_hold_where = where == VECTOR_SYSCALL ? l->serving : where;
 	}
 }
 

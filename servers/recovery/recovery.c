@@ -16,6 +16,7 @@
 #include "cmd/sh/edit.h"
 #include "sys/boot.h"
 #include "sys/error.h"
+#include "sys/hold.h"
 #include "sys/info.h"
 #include "sys/sys.h"
 
@@ -84,6 +85,14 @@ static void cmd_dmesg(const char *word)
 		failed("dmesg", n);
 }
 
+static void hold_print(const struct system_info *info)
+{
+	const char *name, *kind = hold_kind(info->hold_where, &name);
+
+	print("lock held at most %llu ticks, by %s %s%llu\n", (unsigned long long)info->hold_max,
+	      kind, name ? name : "", (unsigned long long)info->hold_where);
+}
+
 static void cmd_mem(const char *word)
 {
 	struct system_info info;
@@ -100,6 +109,8 @@ static void cmd_mem(const char *word)
 	      (unsigned long long)info.kernel_memory / 1024,
 	      (unsigned long long)info.frame_table / 1024);
 	print("processors %u, up %llu s\n", info.cpus, (unsigned long long)(time_now() / NS_PER_S));
+	if (info.hold_max) /* boot word lock=measure */
+		hold_print(&info);
 }
 
 static const char *state_name(uint32_t state)

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "sys/hold.h"
 #include "sys/info.h"
 
 #define INFOS 16
@@ -193,6 +194,26 @@ static const char *dma_confined(struct sipd *d)
 	return !any ? "no device in use" : all ? "yes" : "no";
 }
 
+/* With the boot word lock=measure: for how long the kernel was busy with one thing, and which. */
+static void hold_line(const struct system_info *info, struct p9_text *out)
+{
+	const char *name, *kind = hold_kind(info->hold_where, &name);
+
+	p9_text_printf(out, "lock_hold_max %" PRIu64 " %s", info->hold_max, kind);
+	if (name)
+		p9_text_printf(out, " %s\n", name);
+	else
+		p9_text_printf(out, " %" PRIu64 "\n", info->hold_where);
+}
+
+static void machine_lines(const struct system_info *info, struct p9_text *out)
+{
+	p9_text_printf(out, "memory %" PRIu64 " of %" PRIu64 "\ncpus %" PRIu32 "\n",
+		       info->memory_total - info->memory_free, info->memory_total, info->cpus);
+	if (info->hold_max)
+		hold_line(info, out);
+}
+
 static void totals(struct sipd *d, uint64_t processes, uint64_t restarts, unsigned silos,
 		   struct p9_text *out)
 {
@@ -201,8 +222,7 @@ static void totals(struct sipd *d, uint64_t processes, uint64_t restarts, unsign
 	p9_text_printf(out, "silos %u\nprocesses %" PRIu64 "\nrestarts %" PRIu64 "\n", silos,
 		       processes, restarts);
 	if (sys_system_info(d->log, &info) == 0)
-		p9_text_printf(out, "memory %" PRIu64 " of %" PRIu64 "\ncpus %" PRIu32 "\n",
-			       info.memory_total - info.memory_free, info.memory_total, info.cpus);
+		machine_lines(&info, out);
 	p9_text_printf(out, "dma_confined %s\naudited %" PRIu64 "\n", dma_confined(d), d->audited);
 	p9_text_printf(out, "error %s\n", d->tree.reason[0] ? d->tree.reason : "-");
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The system comes up: by PVH, by GRUB on BIOS and on UEFI, in recovery, with several CPUs."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -42,3 +43,14 @@ def test_discovery_is_locked_and_devd_goes_on(commands):
     assert "functions found before" in output
     assert "cannot be leased" not in output
     assert "discovery is not locked" not in output
+
+
+def test_longest_hold_of_the_lock_is_named(commands):
+    output, _ = commands("cat /dev/sip/status", "--cmdline lock=measure")
+    found = re.search(r"^lock_hold_max (\d+) (call [a-z_]+|fault \d+|interrupt \d+|timer 0)$",
+                      output, re.MULTILINE)
+    assert found and int(found[1]) > 1000
+
+
+def test_lock_is_not_measured_unasked(commands):
+    assert "lock_hold_max" not in commands("cat /dev/sip/status")[0]
