@@ -151,7 +151,7 @@ static void pause_stops(void)
 	core_spawn(&s, "spin", NULL, silo, NULL, 0);
 	OK(sys_thread_sleep(time_in(5 * NS_PER_MS)));
 	OK(sys_silo_control(silo, SILO_OP_PAUSE, 0));
-	OK(sys_thread_sleep(time_in(2 * NS_PER_MS)));
+	core_until(s.thread, THREAD_READY); /* its CPU has noticed */
 	OK(sys_process_info(s.process, &before));
 	OK(sys_thread_sleep(time_in(5 * NS_PER_MS)));
 	OK(sys_process_info(s.process, &after));
