@@ -5,9 +5,9 @@
  * Both map two VMOs that the client made and pays for: the ring and the pool.
  * The ring holds a header, a submission ring, a completion ring, a segment array
  * and a query array; entries carry offsets into the pool, never data, so one
- * buffer is page cache and DMA memory at once. The sides ring each other by
- * signal words (RING_BELL); a side that finds the other's `sleeping` word clear
- * needs no bell. Page: docs/block-ring.md. Version 1.
+ * buffer is page cache and DMA memory at once. The sides ring each other by bits
+ * of one signal word, the bell; a side that finds the other's `sleeping` word
+ * clear needs no bell. Page: docs/block-ring.md. Version 2.
  *
  * Trust: each side keeps its own copy of the geometry and of its own indexes,
  * copies an entry out before it checks it, and treats the other's head or tail
@@ -18,12 +18,17 @@
 #include <stdint.h>
 
 #define RING_MAGIC   0x474e5242u /* "BRNG" */
-#define RING_VERSION 1u
-#define RING_BELL    1ull /* the bit of both signal words */
+#define RING_VERSION 2u
+
+/* Bits of the bell. */
+#define RING_BELL_DRIVER 1ull /* set: the driver is to look */
+#define RING_BELL_CLIENT 2ull /* set: the client is to look */
 
 /* ipc label of the message that offers a ring to a driver, on a session of its tree:
  * words: [0] version, [1] ring entries, [2] segments, [3] pool bytes;
- * handles: ring VMO, pool VMO, bell of the driver, bell of the client.
+ * handles: ring VMO, pool VMO, bell, life. The life is a send handle of the client's own, with
+ * no right but GRANT. The driver keeps it for as long as it has the ring, and gives it to nobody:
+ * when it goes, with the ring or with the driver's process, the client gets EVENT_CLOSED.
  * Answer: words[0] 0 or errno, [1] sector size, [2] sectors, [3] largest segments a
  * request, [4] largest sectors a request, [5] BLOCK_* features. */
 #define RING_OFFER 0x52494e47u

@@ -45,7 +45,8 @@ struct block_ops {
 struct block_ring {
 	struct ring_server server;
 	handle_t ring_vmo, pool_vmo;
-	handle_t bell, client_bell; /* ours to wait for, theirs to ring */
+	handle_t bell; /* a bit for each side */
+	handle_t life; /* the client learns when it goes */
 	struct serve_watch watch;
 	struct block_disk *disk;
 	void *memory;

@@ -369,8 +369,8 @@ void block_disk_run(struct block_disk *disk)
 		return;
 	disk->ring->answered = false;
 	if (ring_server_bell(&disk->ring->server) &&
-	    sys_signal_set(disk->ring->client_bell, 0, RING_BELL) < 0)
-		log_print("%s: the client's bell is gone", disk->name);
+	    sys_signal_set(disk->ring->bell, 0, RING_BELL_CLIENT) < 0)
+		log_print("%s: the client cannot be rung", disk->name);
 }
 
 /* ---- the driver ------------------------------------------------------------------ */

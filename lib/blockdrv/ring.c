@@ -18,7 +18,7 @@
 
 #define MAP_BYTES (512ull * PAGE_SIZE) /* in one dma_map */
 
-enum { OFFER_RING, OFFER_POOL, OFFER_BELL, OFFER_CLIENT_BELL, OFFER_HANDLES };
+enum { OFFER_RING, OFFER_POOL, OFFER_BELL, OFFER_LIFE, OFFER_HANDLES };
 
 /* ---- checking -------------------------------------------------------------------- */
 
@@ -60,7 +60,7 @@ static int offer_check(const struct serve_call *c, struct ring_geometry *g, uint
 	if (!err)
 		err = handle_check(c->handles[OFFER_BELL], OBJ_SIGNAL, RIGHT_WAIT | RIGHT_WRITE);
 	if (!err)
-		err = handle_check(c->handles[OFFER_CLIENT_BELL], OBJ_SIGNAL, RIGHT_WRITE);
+		err = handle_check(c->handles[OFFER_LIFE], OBJ_SENDER, 0);
 	if (!err)
 		err = wired_check(c->handles[OFFER_RING], 1, ring_len);
 	if (!err)
@@ -118,7 +118,8 @@ static int ring_map(struct block_ring *k)
 
 static void ring_free(struct block_ring *k)
 {
-	handle_t handles[] = {k->ring_vmo, k->pool_vmo, k->bell, k->client_bell};
+	/* The life is the last: when it goes the client uses the memory for something else. */
+	handle_t handles[] = {k->ring_vmo, k->pool_vmo, k->bell, k->life};
 
 	serve_watch_remove(&k->disk->driver->serve, &k->watch);
 	pool_unmap(k);
@@ -136,7 +137,7 @@ static void on_bell(struct serve_watch *w, const struct event *e)
 	struct block_ring *k = w->arg;
 
 	(void)e;
-	if (sys_signal_set(k->bell, RING_BELL, 0) < 0)
+	if (sys_signal_set(k->bell, RING_BELL_DRIVER, 0) < 0)
 		log_print("blockdrv: a bell does not answer");
 	block_disk_run(k->disk);
 }
@@ -151,7 +152,7 @@ static int ring_open(struct block_ring *k, struct serve_call *c, const struct ri
 	k->ring_vmo = c->handles[OFFER_RING];
 	k->pool_vmo = c->handles[OFFER_POOL];
 	k->bell = c->handles[OFFER_BELL];
-	k->client_bell = c->handles[OFFER_CLIENT_BELL];
+	k->life = c->handles[OFFER_LIFE];
 	memset(c->handles, 0, sizeof(c->handles)); /* they are ours now */
 	err = ring_map(k);
 	if (!err)
@@ -162,7 +163,7 @@ static int ring_open(struct block_ring *k, struct serve_call *c, const struct ri
 		return err;
 	k->watch = (struct serve_watch){.fn = on_bell, .arg = k};
 	return serve_watch_add(&k->disk->driver->serve, &k->watch, k->bell, EVENT_SIGNAL, 0,
-			       RING_BELL);
+			       RING_BELL_DRIVER);
 }
 
 /* Give up what has not been given to the device; the rest ends by itself. */

@@ -228,7 +228,6 @@ static int completion_take(struct fsd *f, const struct ring_completion *c)
 	io = &f->io[index];
 	if (io->state != IO_FLIGHT || io->generation != c->cookie >> 32)
 		return -EPROTO;
-	f->completed++;
 	io_end(f, io, c->status);
 	return 0;
 }

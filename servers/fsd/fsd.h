@@ -208,9 +208,8 @@ void jobs_wake(struct fsd *f, struct job **list, int error);
 void jobs_turn(struct fsd *f);
 /* Time passes: end what has waited too long. */
 void jobs_expire(struct fsd *f, uint64_t now);
-/* Jobs have waited for a while: what too long ends, and if nothing comes from the driver it is
- * looked after. False: none waits any more. */
-bool jobs_watch(struct fsd *f);
+/* The alarm went: end what has waited too long, and set it again for what still waits. */
+void jobs_watch(struct fsd *f);
 
 /* ---- inode.c ------------------------------------------------------------------------------------
  */
@@ -333,11 +332,10 @@ struct fsd {
 
 	struct ring_client ring;
 	enum link_state link;
-	struct geometry disk;	     /* sectors 0: never seen */
-	uint32_t epoch;		     /* of the ring as it is now */
-	bool kick;		     /* something was submitted */
-	uint64_t completed, watched; /* completions; as they were when jobs were looked at last */
-	uint32_t careful;	     /* so many requests are to be for one page each */
+	struct geometry disk; /* sectors 0: never seen */
+	uint32_t epoch;	      /* of the ring as it is now */
+	bool kick;	      /* something was submitted */
+	uint32_t careful;     /* so many requests are to be for one page each */
 	struct io io[IO_COUNT];
 	uint32_t io_free, io_free_count;
 	uint32_t queue_first, queue_last;
@@ -346,6 +344,7 @@ struct fsd {
 	struct job *starved, *yielded, *ready, **ready_end;
 	struct job *all_jobs, *free_jobs;
 	uint32_t job_count, free_job_count;
+	uint64_t alarm_at; /* 0: not set */
 
 	struct inode **inode_buckets;
 	uint32_t inode_mask, inode_count, idle_count, vmo_count;

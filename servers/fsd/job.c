@@ -71,6 +71,17 @@ static void job_free(struct fsd *f, struct job *j)
 	f->free_job_count++;
 }
 
+/* Have jobs_watch called by then. */
+static void alarm_need(struct fsd *f, uint64_t at)
+{
+	if (f->state == FS_SEARCHING && at > f->search_until)
+		at = f->search_until + 1;
+	if (f->alarm_at && f->alarm_at <= at)
+		return;
+	f->alarm_at = at;
+	fsd_alarm(f, at);
+}
+
 /* A copy of what stands on somebody's stack. */
 static struct job *job_keep(struct fsd *f, const struct job *first)
 {
@@ -85,8 +96,8 @@ static struct job *job_keep(struct fsd *f, const struct job *first)
 	if (f->all_jobs)
 		f->all_jobs->all_back = &j->all_next;
 	f->all_jobs = j;
-	if (!f->job_count++)
-		fsd_alarm(f);
+	f->job_count++;
+	alarm_need(f, j->deadline);
 	f->count.waits++;
 	return j;
 }
@@ -207,12 +218,19 @@ void jobs_expire(struct fsd *f, uint64_t now)
 		jobs_wake(f, &f->mount_waiters, -ENODEV);
 }
 
-bool jobs_watch(struct fsd *f)
+void jobs_watch(struct fsd *f)
 {
-	jobs_expire(f, fsd_now());
-	if (f->link == LINK_UP && f->io_free_count < IO_COUNT && f->completed == f->watched)
-		fsd_doubt_driver(f);
-	f->watched = f->completed;
+	uint64_t now = fsd_now(), next = DEADLINE_NEVER;
+
+	f->alarm_at = 0;
+	jobs_expire(f, now);
 	fsd_turn(f);
-	return f->job_count != 0;
+	for (const struct job *j = f->all_jobs; j; j = j->all_next) {
+		/* One that is late already is in the ready list, and may wait once more. */
+		uint64_t at = j->deadline > now ? j->deadline : now + JOB_NS;
+
+		next = at < next ? at : next;
+	}
+	if (f->job_count)
+		alarm_need(f, next);
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * link.c: the thread that finds the block driver and offers it the ring.
+ * link.c: the thread that finds the block driver and offers it the ring, and the ring's life.
  *
- * Order SEEK: resolve the disk's path and offer the ring until a driver takes it. Where the
+ * The thread resolves the disk's path and offers the ring until a driver takes it. Where the
  * driver's supervisor keeps its channel, the call waits for the successor by itself; where nothing
  * is mounted, nothing says when something will be, so it is tried again after a pause that doubles
- * from 10 ms to 1 s. Order DOUBT (requests are waiting and nothing comes): read the driver's
- * status; one that does not answer, or answers that it has no ring, is gone. A driver that died and
- * came back is found so, too: the successor has no ring.
+ * from 10 ms to 1 s.
  *
- * Between an UP and the next SEEK the main thread owns the ring; between a SEEK and an UP nobody
- * writes to it but the driver that is offered it.
+ * Each offer carries a life of its own, a sender of the channel `life` with the offer's number as
+ * badge. CLOSED with the number of the offer that stands means that its driver has no ring any
+ * more: it is dead, or has given it up. It may come before the news that the offer was taken.
+ *
+ * Between the news of an offer taken and the next order to seek the main thread owns the ring;
+ * else nobody writes to it but the driver that is offered it.
  *
  * Who may lie: the driver, in its answers; disk_up checks the geometry.
  */
@@ -26,13 +28,10 @@
 #include "sys/info.h"
 #include "sys/log.h"
 
-#define ORDER_SEEK  1u
-#define ORDER_DOUBT 2u
 #define PAUSE_FIRST (10 * NS_PER_MS)
 #define PAUSE_MAX   (1000 * NS_PER_MS)
 #define OFFER_NS    (30 * NS_PER_S)
 #define CALL_NS	    (3 * NS_PER_S) /* other calls, of which some go to a driver that is not there */
-#define STATUS_MAX  2048u
 
 static void word_ring(_Atomic uint32_t *word)
 {
@@ -41,65 +40,53 @@ static void word_ring(_Atomic uint32_t *word)
 		log_print("fsd: a wake failed");
 }
 
-static void order_give(struct link *l, uint32_t order)
-{
-	atomic_fetch_or(&l->orders, order);
-	word_ring(&l->ordered);
-}
-
 void link_seek(struct host *h)
 {
-	order_give(&h->link, ORDER_SEEK);
-}
-
-void link_doubt(struct host *h)
-{
-	order_give(&h->link, ORDER_DOUBT);
+	word_ring(&h->link.seeks);
 }
 
 /* ---- the offer ----------------------------------------------------------------------------------
  */
 
-static int handles_copy(const struct host *h, handle_t out[4])
+enum { GIVE_RING, GIVE_POOL, GIVE_BELL, GIVE_LIFE, GIVES };
+
+/* What the driver gets; the life's badge is the offer's number. */
+static int handles_make(const struct host *h, uint32_t offer, handle_t out[GIVES])
 {
-	const struct {
-		handle_t handle;
-		uint32_t rights;
-	} give[4] = {
-		{h->ring, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_GRANT},
-		{h->pool, RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT},
-		{h->driver_bell, RIGHT_READ | RIGHT_WRITE | RIGHT_WAIT | RIGHT_GRANT},
-		{h->bell, RIGHT_WRITE | RIGHT_GRANT},
+	int64_t r[GIVES] = {
+		sys_handle_dup(h->ring, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_GRANT),
+		sys_handle_dup(h->pool, RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT),
+		sys_handle_dup(h->bell, RIGHT_READ | RIGHT_WRITE | RIGHT_WAIT | RIGHT_GRANT),
+		sys_channel_sender(h->link.life, offer, RIGHT_GRANT, REPLY_NONE),
 	};
+	int err = 0;
 
-	for (unsigned i = 0; i < 4; i++) {
-		int64_t copy = sys_handle_dup(give[i].handle, give[i].rights);
-
-		if (copy < 0) {
-			while (i--)
-				sys_handle_close(out[i]);
-			return (int)copy;
-		}
-		out[i] = (handle_t)copy;
+	for (unsigned i = 0; i < GIVES; i++) {
+		if (r[i] < 0)
+			err = (int)r[i];
+		out[i] = r[i] < 0 ? HANDLE_NONE : (handle_t)r[i];
 	}
-	return 0;
+	for (unsigned i = 0; err && i < GIVES; i++)
+		if (out[i] != HANDLE_NONE)
+			sys_handle_close(out[i]);
+	return err;
 }
 
 static int ring_offer(struct host *h, handle_t session)
 {
 	struct ipc_msg m = {
-		.tag = MSG_LABEL(RING_OFFER) | MSG_HANDLES(4),
+		.tag = MSG_LABEL(RING_OFFER) | MSG_HANDLES(GIVES),
 		.w = {RING_VERSION, RING_SIZE, RING_SEGS, (uint64_t)h->f.pages << FSD_SHIFT}};
-	handle_t copies[4];
+	handle_t give[GIVES];
 	int64_t r;
-	int err = handles_copy(h, copies);
+	int err = handles_make(h, ++h->link.offer, give);
 
 	if (err)
 		return err;
-	memcpy(message_page()->handles, copies, sizeof(copies));
+	memcpy(message_page()->handles, give, sizeof(give));
 	r = ipc_call(session, &m, time_in(OFFER_NS));
-	for (unsigned i = 0; i < 4; i++)
-		sys_handle_close(copies[i]); /* if it is still here */
+	for (unsigned i = 0; i < GIVES; i++)
+		sys_handle_close(give[i]); /* if it is still here */
 	if (r < 0)
 		return (int)r;
 	if (m.w[0])
@@ -148,12 +135,6 @@ static int disk_try(struct host *h)
 	return err;
 }
 
-static void link_news(struct link *l, _Atomic uint32_t *what)
-{
-	atomic_fetch_add(what, 1);
-	word_ring(&l->news);
-}
-
 static void seek(struct host *h)
 {
 	struct link *l = &h->link;
@@ -171,40 +152,27 @@ static void seek(struct host *h)
 			continue;
 		pause = pause * 2 > PAUSE_MAX ? PAUSE_MAX : pause * 2;
 	}
-	link_news(l, &l->up);
-}
-
-/* Does the driver have our ring? */
-static bool driver_has_ring(const struct link *l)
-{
-	char path[LINK_PATH_MAX + 8], text[STATUS_MAX];
-
-	snprintf(path, sizeof(path), "%s/status", l->path);
-	if (ns_load_text(path, text, sizeof(text)) < 0)
-		return false;
-	return strstr(text, "\nstate attached\n") || strstr(text, "\nstate draining\n");
+	word_ring(&l->taken);
 }
 
 static void *link_thread(void *arg)
 {
 	struct host *h = arg;
 	struct link *l = &h->link;
+	uint32_t done = 0;
 
 	for (;;) {
-		uint32_t seen = atomic_load(&l->ordered);
-		uint32_t orders = atomic_exchange(&l->orders, 0);
+		uint32_t seeks = atomic_load(&l->seeks);
 		int64_t r;
 
-		if (orders & ORDER_SEEK) {
+		if (seeks != done) {
+			done = seeks;
 			seek(h);
-		} else if (orders & ORDER_DOUBT) {
-			if (!driver_has_ring(l))
-				link_news(l, &l->gone);
-		} else {
-			r = sys_futex_wait((uintptr_t)&l->ordered, seen, DEADLINE_NEVER);
-			if (r < 0 && r != -EAGAIN && r != -EINTR)
-				log_print("fsd: a wait failed: %d", (int)r);
+			continue;
 		}
+		r = sys_futex_wait((uintptr_t)&l->seeks, seeks, DEADLINE_NEVER);
+		if (r < 0 && r != -EAGAIN && r != -EINTR)
+			log_print("fsd: a wait failed: %d", (int)r);
 	}
 	return NULL;
 }
@@ -212,21 +180,46 @@ static void *link_thread(void *arg)
 /* ---- the main thread's side
  * ---------------------------------------------------------------------- */
 
-/* A GONE that came together with an UP is older than it. */
-static void on_news(struct serve_watch *w, const struct event *e)
+static void on_life(struct serve_watch *w, const struct event *e)
 {
 	struct host *h = w->arg;
 	struct link *l = &h->link;
-	uint32_t up = atomic_load(&l->up), gone = atomic_load(&l->gone);
+
+	if (e->kind != EVENT_CLOSED)
+		return;
+	l->ended = e->data0;
+	if (e->data0 == l->standing)
+		disk_down(&h->f, "its driver is gone");
+	fsd_turn(&h->f);
+}
+
+/* An offer was taken. What was ordered since is younger: this order's news has been seen then. */
+static void on_taken(struct serve_watch *w, const struct event *e)
+{
+	struct host *h = w->arg;
+	struct link *l = &h->link;
+	uint32_t taken = atomic_load(&l->taken);
 
 	(void)e;
-	if (gone != l->gone_seen)
+	if (taken == l->taken_seen)
+		return;
+	l->taken_seen = taken;
+	l->standing = l->offer;
+	disk_up(&h->f, &l->geometry);
+	if (l->ended == l->standing)
 		disk_down(&h->f, "its driver is gone");
-	l->gone_seen = gone;
-	if (up != l->up_seen)
-		disk_up(&h->f, &l->geometry);
-	l->up_seen = up;
 	fsd_turn(&h->f);
+}
+
+static int life_make(struct host *h)
+{
+	int64_t channel = sys_channel_create();
+
+	if (channel < 0)
+		return (int)channel;
+	h->link.life = (handle_t)channel;
+	h->life_watch = (struct serve_watch){.fn = on_life, .arg = h};
+	return serve_watch_add(&h->serve, &h->life_watch, h->link.life, EVENT_MESSAGE, 0, 0);
 }
 
 int link_start(struct host *h, const char *wanted)
@@ -236,8 +229,10 @@ int link_start(struct host *h, const char *wanted)
 
 	h->link.wanted = wanted;
 	ns_client()->timeout_ns = CALL_NS;
-	h->news_watch = (struct serve_watch){.fn = on_news, .arg = h};
-	err = serve_watch_memory(&h->serve, &h->news_watch, (const void *)&h->link.news);
+	h->taken_watch = (struct serve_watch){.fn = on_taken, .arg = h};
+	err = life_make(h);
+	if (!err)
+		err = serve_watch_memory(&h->serve, &h->taken_watch, (const void *)&h->link.taken);
 	if (err)
 		return err;
 	err = pthread_create(&thread, NULL, link_thread, h);

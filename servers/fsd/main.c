@@ -107,7 +107,7 @@ static void on_bell(struct serve_watch *w, const struct event *e)
 	struct host *h = w->arg;
 
 	(void)e;
-	if (sys_signal_set(h->bell, RING_BELL, 0) < 0)
+	if (sys_signal_set(h->bell, RING_BELL_CLIENT, 0) < 0)
 		log_print("fsd: its bell is gone");
 	fsd_turn(&h->f);
 }
@@ -117,22 +117,20 @@ static void on_alarm(struct serve_watch *w, const struct event *e)
 	struct host *h = w->arg;
 
 	(void)e;
-	if (jobs_watch(&h->f))
-		fsd_alarm(&h->f);
+	jobs_watch(&h->f);
 }
 
-static int bells_make(void)
+static int bell_make(void)
 {
-	int64_t bell = sys_signal_create(0), driver_bell = sys_signal_create(0);
+	int64_t bell = sys_signal_create(0);
 
-	if (bell < 0 || driver_bell < 0)
-		return (int)(bell < 0 ? bell : driver_bell);
+	if (bell < 0)
+		return (int)bell;
 	host.bell = (handle_t)bell;
-	host.driver_bell = (handle_t)driver_bell;
 	host.bell_watch = (struct serve_watch){.fn = on_bell, .arg = &host};
 	host.alarm_watch = (struct serve_watch){.fn = on_alarm, .arg = &host};
 	return serve_watch_add(&host.serve, &host.bell_watch, host.bell, EVENT_SIGNAL, 0,
-			       RING_BELL);
+			       RING_BELL_CLIENT);
 }
 
 static int fail(const char *what, int err)
@@ -156,7 +154,7 @@ int main(int argc, char **argv)
 		return fail("the pool", err);
 	err = serve_init(&host.serve, &fsd_ops, &host.f, NULL);
 	if (!err)
-		err = bells_make();
+		err = bell_make();
 	if (!err)
 		err = state_find();
 	if (!err)

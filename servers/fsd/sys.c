@@ -9,8 +9,6 @@
 #include "sys/info.h"
 #include "sys/log.h"
 
-#define WATCH_NS (100 * NS_PER_MS) /* between looks at those who wait */
-
 uint64_t fsd_now(void)
 {
 	return time_now();
@@ -27,38 +25,33 @@ void fsd_say(const char *format, ...)
 	log_print("%s", line);
 }
 
-static void ring(handle_t bell)
+static void ring(const struct host *h, uint64_t who)
 {
-	if (sys_signal_set(bell, 0, RING_BELL) < 0)
-		log_print("fsd: a bell cannot be rung");
+	if (sys_signal_set(h->bell, 0, who) < 0)
+		log_print("fsd: the bell cannot be rung");
 }
 
 void fsd_bell(struct fsd *f)
 {
-	ring(host_of(f)->driver_bell);
+	ring(host_of(f), RING_BELL_DRIVER);
 }
 
 void fsd_again(struct fsd *f)
 {
-	ring(host_of(f)->bell);
+	ring(host_of(f), RING_BELL_CLIENT);
 }
 
-void fsd_alarm(struct fsd *f)
+void fsd_alarm(struct fsd *f, uint64_t at)
 {
 	struct host *h = host_of(f);
 
-	if (serve_watch_timer(&h->serve, &h->alarm_watch, time_in(WATCH_NS), 0))
+	if (serve_watch_timer(&h->serve, &h->alarm_watch, at, 0))
 		log_print("fsd: no timer");
 }
 
 void fsd_seek_driver(struct fsd *f)
 {
 	link_seek(host_of(f));
-}
-
-void fsd_doubt_driver(struct fsd *f)
-{
-	link_doubt(host_of(f));
 }
 
 /* ---- pager VMOs

@@ -20,14 +20,10 @@ void fsd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void fsd_bell(struct fsd *f);
 /* Our own: have fsd_turn called again soon, after what already waits. */
 void fsd_again(struct fsd *f);
-/* Jobs wait: have jobs_watch called in a while, and again for as long as they do. */
-void fsd_alarm(struct fsd *f);
+/* Have jobs_watch called at that time. */
+void fsd_alarm(struct fsd *f, uint64_t at);
 /* No driver has the ring any more: find one and offer it. */
 void fsd_seek_driver(struct fsd *f);
-
-/* Nothing comes from the driver: find out whether it still has the ring, and call disk_down if not.
- */
-void fsd_doubt_driver(struct fsd *f);
 
 /* A pager VMO of a file. Sets n->vmo, n->watch. Faults are told by file_faults. */
 int fsd_vmo_make(struct fsd *f, struct inode *n, uint64_t size);

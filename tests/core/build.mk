@@ -2,7 +2,7 @@
 # Tests of the kernel alone: each boots as boot/init. See core.h.
 core-frame := tests/core/core.c
 core-libs := spawn elf cpio sys
-core-programs := hostile abuse handle memory pager ipc process thread queue silo limits device libc
+core-programs := hostile abuse handle memory pager ipc life process thread queue silo limits device libc
 CORE += $(core-programs:%=core_%) core_attack
 
 define core-program
@@ -18,6 +18,7 @@ core_abuse-smp := 1 4
 core_handle-smp := 1 4
 core_memory-smp := 1 4
 core_ipc-smp := 1 4
+core_life-smp := 1 4
 core_process-smp := 1 4
 core_thread-smp := 1 4
 core_queue-smp := 1 4

@@ -429,7 +429,8 @@ static void no_disk(void **state)
 	rig_close(r);
 }
 
-/* One that says nothing any more is noticed when somebody waits. */
+/* One that says nothing any more costs who waits for it a minute; when it has been killed for it,
+ * its successor does what waits then. */
 static void driver_hangs(void **state)
 {
 	struct p9_attr attr;
@@ -438,8 +439,15 @@ static void driver_hangs(void **state)
 	(void)state;
 	make_image("-b 4096");
 	r = rig_open(image, POOL, false);
+	while (rig_step(r)) {
+	}
 	r->hung = true;
 	r->watch_jobs = true;
+	assert_int_equal(p9_client_stat(&r->client, "/deep/a", false, &attr), -EIO);
+	assert_in_range(r->now, JOB_NS, JOB_NS + SEARCH_NS);
+	assert_int_equal(r->f.count.expired, 1);
+	assert_int_equal(r->alarm, 0); /* nobody waits any more */
+	rig_driver_die(r);
 	assert_int_equal(p9_client_stat(&r->client, "/deep/a", false, &attr), 0);
 	assert_int_equal(r->f.count.drivers, 2);
 	rig_close(r);

@@ -52,10 +52,10 @@ void fsd_again(struct fsd *f)
 	the_rig->again = true;
 }
 
-void fsd_alarm(struct fsd *f)
+void fsd_alarm(struct fsd *f, uint64_t at)
 {
 	(void)f;
-	the_rig->alarm = true;
+	the_rig->alarm = at;
 }
 
 void fsd_seek_driver(struct fsd *f)
@@ -64,12 +64,6 @@ void fsd_seek_driver(struct fsd *f)
 	the_rig->alive = false;
 	the_rig->taken_count = 0;
 	the_rig->seek = true;
-}
-
-void fsd_doubt_driver(struct fsd *f)
-{
-	if (!the_rig->alive || the_rig->hung)
-		disk_down(f, "the driver is gone");
 }
 
 static struct rig_vmo *vmo_of(const struct inode *n)
@@ -277,7 +271,12 @@ bool rig_step(void *arg)
 	}
 	if (driver_step(r))
 		return true;
-	return r->watch_jobs && r->alarm && (r->alarm = jobs_watch(&r->f));
+	if (!r->watch_jobs || !r->alarm)
+		return false;
+	r->now = r->alarm;
+	r->alarm = 0;
+	jobs_watch(&r->f);
+	return true;
 }
 
 /* ---- start and end -----------------------------------------------------------------------------

@@ -32,8 +32,9 @@ struct rig {
 	struct ring_server driver;
 	bool alive; /* the driver has the ring */
 	bool hung;  /* and does nothing */
-	bool bell, again, seek, alarm;
-	bool watch_jobs; /* time passes while jobs wait */
+	bool bell, again, seek;
+	uint64_t alarm;	 /* when it goes; 0: not set */
+	bool watch_jobs; /* when nothing else happens, time passes until then */
 	uint64_t now;
 	struct ring_submission taken[RING_SIZE]; /* by the driver, not yet done */
 	struct ring_segment segs[RING_SIZE][IO_SEGS];

@@ -35,6 +35,33 @@ static struct child driver;
 static handle_t driver_silo, queue, lease;
 static char function[16];
 
+/* ---- a ring's life --------------------------------------------------------------- */
+
+static handle_t life;
+static uint64_t offers, standing; /* made so far; that whose ring the driver has, 0: none */
+
+/* The next to end must be that offer's. */
+static void life_ended(uint64_t offer, uint64_t deadline)
+{
+	struct ipc_msg m;
+	struct event e;
+
+	CHECK_EQ(ipc_wait(life, &m, deadline), IPC_EVENT);
+	e = ipc_event(&m);
+	CHECK_EQ(e.kind, EVENT_CLOSED);
+	CHECK_EQ(e.data0, offer);
+	if (offer == standing)
+		standing = 0;
+}
+
+static void life_stands(void)
+{
+	struct ipc_msg m;
+
+	CHECK(standing);
+	CHECK_EQ(ipc_wait(life, &m, DEADLINE_NOW), -EAGAIN);
+}
+
 /* ---- the lease and the driver ---------------------------------------------------- */
 
 static int lease_take(uint32_t silo, handle_t *out)
@@ -63,6 +90,7 @@ static void driver_kill(void)
 	char path[64];
 
 	OK(sys_process_kill(driver.spawned.process, -1));
+	life_ended(standing, DEADLINE_NOW);
 	OK(sys_process_reap(driver.spawned.process));
 	core_close(driver.spawned.thread);
 	core_close(driver.spawned.process);
@@ -78,7 +106,7 @@ static void driver_kill(void)
 /* ---- the ring -------------------------------------------------------------------- */
 
 static struct ring_client client;
-static handle_t ring_vmo, pool_vmo, bell, driver_bell;
+static handle_t ring_vmo, pool_vmo, bell;
 static uint8_t *pool, *ring_memory;
 static uint64_t ring_len, disk_sectors;
 static uint32_t max_segments, max_sectors, features;
@@ -106,9 +134,9 @@ static void pool_make(void)
 {
 	pool = wired(POOL_BYTES, &pool_vmo);
 	bell = TAKE(sys_signal_create(0));
-	driver_bell = TAKE(sys_signal_create(0));
+	life = TAKE(sys_channel_create());
 	queue = TAKE(sys_queue_create());
-	CHECK(sys_queue_add(queue, bell, EVENT_SIGNAL, 1, 0, RING_BELL) > 0);
+	CHECK(sys_queue_add(queue, bell, EVENT_SIGNAL, 1, 0, RING_BELL_CLIENT) > 0);
 }
 
 /* Offer it to the disk; handles are dups, the answer is word 0. */
@@ -119,8 +147,8 @@ static int64_t offer(uint64_t pool_bytes)
 			    .w = {RING_VERSION, ENTRIES, SEGMENTS, pool_bytes}};
 	handle_t handles[4] = {TAKE(sys_handle_dup(ring_vmo, RIGHTS_SAME)),
 			       TAKE(sys_handle_dup(pool_vmo, RIGHTS_SAME)),
-			       TAKE(sys_handle_dup(driver_bell, RIGHTS_SAME)),
-			       TAKE(sys_handle_dup(bell, RIGHTS_SAME))};
+			       TAKE(sys_handle_dup(bell, RIGHTS_SAME)),
+			       TAKE(sys_channel_sender(life, ++offers, RIGHT_GRANT, REPLY_NONE))};
 
 	if (session)
 		p9_client_close(session);
@@ -128,8 +156,13 @@ static int64_t offer(uint64_t pool_bytes)
 	memcpy(message_page()->handles, handles, sizeof(handles));
 	CHECK(ipc_call(channel_link_handle(session->conn->link), &m, time_in(SYSTEM_PATIENCE)) >=
 	      0);
-	if (m.w[0])
+	if (m.w[0]) {
+		life_ended(offers, time_in(SYSTEM_PATIENCE));
 		return (int64_t)m.w[0];
+	}
+	if (standing) /* the session's end ended it, too */
+		life_ended(standing, time_in(SYSTEM_PATIENCE));
+	standing = offers;
 	CHECK_EQ(m.w[1], 512);
 	disk_sectors = m.w[2];
 	max_segments = (uint32_t)m.w[3];
@@ -141,7 +174,7 @@ static int64_t offer(uint64_t pool_bytes)
 static void ring_bell(void)
 {
 	if (ring_client_bell(&client))
-		CHECK(sys_signal_set(driver_bell, 0, RING_BELL) >= 0);
+		CHECK(sys_signal_set(bell, 0, RING_BELL_DRIVER) >= 0);
 }
 
 /* The next completion; false when none came in time. */
@@ -156,7 +189,7 @@ static bool completion(struct ring_completion *c)
 			continue;
 		if (sys_queue_wait(queue, &e, 1, deadline) < 0)
 			return false;
-		CHECK(sys_signal_set(bell, RING_BELL, 0) >= 0);
+		CHECK(sys_signal_set(bell, RING_BELL_CLIENT, 0) >= 0);
 		ring_client_awake(&client);
 	}
 	CHECK_EQ(r, 1);
@@ -378,8 +411,8 @@ static void offered_again(void)
 static void broken(void)
 {
 	__atomic_store_n(&client.header->submit_tail, client.submit_tail + 5000, __ATOMIC_SEQ_CST);
-	CHECK(sys_signal_set(driver_bell, 0, RING_BELL) >= 0);
-	OK(sys_thread_sleep(time_in(20 * NS_PER_MS)));
+	CHECK(sys_signal_set(bell, 0, RING_BELL_DRIVER) >= 0);
+	life_ended(standing, time_in(SYSTEM_PATIENCE));
 	ring_client_reset(&client);
 	OK(offer(POOL_BYTES));
 	OK(one(BLOCK_READ, 0, 1, 4 << 20, 0));
@@ -398,6 +431,18 @@ static void restarted(void)
 		OK(c.status);
 	}
 	OK(one(BLOCK_READ, 0, 1, 0, 0));
+	life_stands();
+}
+
+/* Its supervisor takes the ring away. */
+static void detached(void)
+{
+	life_stands();
+	OK(ns_command("/scheme/block/" DISK "/ctl", "detach"));
+	life_ended(standing, time_in(SYSTEM_PATIENCE));
+	ring_client_reset(&client);
+	OK(offer(POOL_BYTES));
+	OK(one(BLOCK_READ, 0, 1, 4 << 20, 0));
 }
 
 static void speed(void)
@@ -453,6 +498,7 @@ static int role_system(void)
 	offered_again();
 	broken();
 	restarted();
+	detached();
 	killed(0);
 	devd_killed();
 	for (unsigned i = 1; i < 4; i++)
