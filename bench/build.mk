@@ -7,3 +7,11 @@ PROGS += bench-9p
 bench-9p-srcs := bench/nine.c
 bench-9p-libs := serve 9p sys
 BENCHRUN += bench-9p
+
+# It ends silos, so it has a silo with a mode for that.
+PROGS += bench-restart
+bench-restart-srcs := bench/restart.c
+bench-restart-libs := serve 9p sys
+bench-restart-command := silo start bench-restart; silo logs bench-restart
+BENCHRUN += bench-restart
+ARCHIVE += boot/silos/bench-restart.silo=bench/bench-restart.silo

@@ -14,6 +14,7 @@ they end with the log line `end N`) and BENCHRUN (shell commands in the whole sy
 Linux's figures do not change with our code: they are kept there and taken again until --fresh.
 """
 import argparse
+import array
 import os
 import re
 import statistics
@@ -31,6 +32,7 @@ CPU_SECONDS = 900
 DISK_SECONDS = 300
 OUR_SECONDS = 300
 BIG = 256 << 20
+STAMPED = 8 << 20
 LINUX_WORDS = "console=ttyS0 quiet panic=-1 nokaslr"
 END = r"(?:^|[\s:\]])end (\d+)$"
 WALL = re.compile(r"(?:^|\s)wall (\w+) (\d+) (\d+)\s*$", re.MULTILINE)
@@ -100,16 +102,31 @@ def measure_bare(build, folder):
         yield log
 
 
+def stamped_disk(folder):
+    """A disk with the file `stamped`, whose 64-bit words are their own offsets."""
+    image = os.path.join(folder, "stamped.img")
+    files = os.path.join(folder, "stamped")
+    os.makedirs(files, exist_ok=True)
+    with open(os.path.join(files, "stamped"), "wb") as file:
+        words = array.array("Q", range(0, STAMPED, 8))
+        if sys.byteorder == "big":
+            words.byteswap()
+        words.tofile(file)
+    disk.make_image(files, image)
+    return image
+
+
 def measure_system(build, folder, commands):
+    image = stamped_disk(folder)
     for number, text in enumerate(commands):
         say(f"`{text}` in the whole system")
         log = os.path.join(folder, f"system-{number}.log")
-        options = machine.parse(["--build", build, "--icount"])
-        _, status = guest.run_commands(
+        options = machine.parse(["--build", build, "--icount", "--disk", image])
+        output, status = guest.run_commands(
             machine.from_options(options), text, folder, OUR_SECONDS, log
         )
-        if status:
-            raise guest.GuestError(f"{text} ended with {status}")
+        if status or not table.LINE.search(output.replace("\r", "")):
+            raise guest.GuestError(f"{text} ended with {status}; see {log}")
         yield log
 
 

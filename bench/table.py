@@ -3,8 +3,9 @@
 
     table.py --ours FILE... --linux FILE    files of `bench NAME minimum median maximum` lines
 
-Lines of other forms are passed over, so that a serial log will do. An operation that nobody
-measured is shown as such: a table never leaves out what is missing.
+Lines of other forms are passed over, so that a serial log will do, in which 0x01 marks where a
+command's output begins. An operation that nobody measured is shown as such: a table never leaves
+out what is missing.
 """
 import argparse
 import os
@@ -12,7 +13,7 @@ import re
 import statistics
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LINE = re.compile(r"(?:^|\s)bench (\w+) (\d+) (\d+) (\d+)\s*$", re.MULTILINE)
+LINE = re.compile(r"(?:^|[\s\x01])bench (\w+) (\d+) (\d+) (\d+)\s*$", re.MULTILINE)
 
 CAVEATS = """\
 What the figures are: guest instructions between two readings of the clock, less the cost of
