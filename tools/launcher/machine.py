@@ -37,6 +37,7 @@ class Machine:
     kernel: str
     archive: str | None
     disks: list = field(default_factory=list)
+    devices: list = field(default_factory=list)
     ahci: bool = False
     iommu: bool = False
     smp: int = 1
@@ -107,6 +108,8 @@ class Machine:
     def _devices(self):
         # The IOMMU comes first: QEMU wants it there before the devices that it translates for.
         words = ["-device", "intel-iommu,intremap=off"] if self.iommu else []
+        for device in self.devices:
+            words += ["-device", device]
         platform = ",iommu_platform=on" if self.iommu else ""
         for number, disk in enumerate(self.disks):
             form = "qcow2" if disk.endswith(".qcow2") else "raw"
@@ -134,6 +137,13 @@ def add_options(parser):
         "--disk", action="append", default=[], metavar="IMAGE", help="attach; may be repeated"
     )
     parser.add_argument("--ahci", action="store_true", help="disks by AHCI, not virtio-blk")
+    parser.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        metavar="DEVICE",
+        help="one more, in QEMU's words (edu); may be repeated",
+    )
     parser.add_argument("--iommu", action="store_true", help="with VT-d, virtio behind it too")
     parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
     parser.add_argument("--mem", default="1G", metavar="SIZE", help="memory (1G)")
@@ -163,6 +173,7 @@ def from_options(options, **settings):
         "kernel": os.path.join(options.build, "kernel"),
         "archive": os.path.join(options.build, "boot.cpio"),
         "disks": list(options.disk),
+        "devices": list(options.device),
         "ahci": options.ahci,
         "iommu": options.iommu,
         "smp": options.smp,
