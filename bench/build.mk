@@ -3,6 +3,10 @@ BENCH += micro
 micro-srcs := bench/micro.c tests/core/core.c
 micro-libs := spawn elf cpio sys
 
+BENCH += interrupt
+interrupt-srcs := bench/interrupt.c tests/core/edu/edu.c tests/core/core.c
+interrupt-libs := pci spawn elf cpio sys
+
 PROGS += bench-9p
 bench-9p-srcs := bench/nine.c
 bench-9p-libs := serve 9p sys

@@ -95,7 +95,10 @@ def measure_bare(build, folder):
         say(f"{name[:-5]} on the bare kernel")
         log = os.path.join(folder, f"bare-{name[:-5]}.log")
         chosen = machine.Machine(
-            os.path.join(build, "kernel"), os.path.join(archives, name), icount=True
+            os.path.join(build, "kernel"),
+            os.path.join(archives, name),
+            devices=["edu"],
+            icount=True,
         )
         with guest.Guest(chosen, log) as running:
             running.expect(END, OUR_SECONDS)
