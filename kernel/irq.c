@@ -124,12 +124,22 @@ void irq_init(void)
 
 /* ---- delivery ------------------------------------------------------------------------ */
 
-static inline void deliver(struct irq *i)
+static noinline void deliver_to_all(struct irq *i)
 {
-	i->delivered++;
-	i->pending++;
 	list_for_each_safe (w, &i->watches, struct watch, source_node)
 		watch_raise(w, 0, 0);
+}
+
+static inline void deliver(struct irq *i)
+{
+	struct list *first = i->watches.next;
+
+	i->delivered++;
+	i->pending++;
+	if (likely(first != &i->watches && first->next == &i->watches))
+		watch_raise(container_of(first, struct watch, source_node), 0, 0);
+	else
+		deliver_to_all(i);
 }
 
 static void line_raise(struct line *l)
@@ -147,19 +157,24 @@ static void line_raise(struct line *l)
 	}
 }
 
-void irq_raise(unsigned vector)
+/* No message interrupt of a driver's. */
+static noinline void other_raise(unsigned vector)
 {
-	struct irq *i = vectors[vector].irq;
-
-	random_stir(arch_cycles());
-	if (likely(i))
-		deliver(i);
-	else if (vectors[vector].line)
+	if (vectors[vector].line)
 		line_raise(vectors[vector].line);
 	else if (vectors[vector].handler)
 		vectors[vector].handler();
 	else
 		spurious++;
+}
+
+void irq_raise(unsigned vector)
+{
+	random_stir(arch_cycles());
+	if (likely(vectors[vector].irq))
+		deliver(vectors[vector].irq);
+	else
+		other_raise(vector);
 }
 
 /* ---- vectors --------------------------------------------------------------------------- */

@@ -212,22 +212,41 @@ void queue_poke(struct queue *q)
 
 /* ---- raising --------------------------------------------------------------------- */
 
-/* The usual case, with nothing else to say: one event for a waiter in queue_wait, without being
- * ready first. False: take the long way. */
+/* Its event was given without its being ready first. A level that holds is so now. */
+static inline void given(struct watch *w)
+{
+	w->count = 0;
+	if (w->kind == EVENT_SIGNAL && !(w->flags & WATCH_EDGE))
+		list_add_tail(&w->queue->ready, &w->ready_node);
+}
+
+/* The usual case, with nothing else to say: one event for a waiter in queue_wait. False: take the
+ * long way. */
 static inline bool event_give(struct watch *w, struct thread *t, uint64_t data0, uint64_t data1)
 {
 	struct event *to;
 
-	if (w->kind != EVENT_SIGNAL || (w->flags & (WATCH_EDGE | WATCH_ONESHOT)) != WATCH_EDGE ||
-	    !list_empty(&w->queue->ready))
+	if ((w->flags & WATCH_ONESHOT) || !list_empty(&w->queue->ready))
 		return false;
 	if (unlikely(!t->events_at || t->events_flushes != t->aspace->arch.flushes))
 		return false;
 	to = t->events_at;
 	*to = (struct event){w->kind, w->count + 1, w->key, data0, data1};
-	w->count = 0;
+	given(w);
 	list_del(&t->node);
 	thread_wake(t, 1);
+	return true;
+}
+
+/* The same for one that takes it in registers. */
+static inline bool registers_give(struct watch *w, struct thread *t, uint64_t data0, uint64_t data1)
+{
+	if (t->suspended || (w->flags & WATCH_ONESHOT) || !list_empty(&w->queue->ready))
+		return false;
+	regs_event(&t->regs, w->kind, w->key, w->count + 1, data0, data1);
+	given(w);
+	list_del(&t->node);
+	thread_wake(t, K_DONE);
 	return true;
 }
 
@@ -254,6 +273,8 @@ void watch_raise(struct watch *w, uint64_t data0, uint64_t data1)
 		return;
 	}
 	if (unlikely(t->wants_registers || t->suspended)) {
+		if (t->wants_registers && registers_give(w, t, data0, data1))
+			return;
 		note(w, data0, data1);
 		queue_wake(q);
 		return;
