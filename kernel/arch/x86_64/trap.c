@@ -89,8 +89,8 @@ static enum fault_reason trap_reason(uint64_t vector)
 	return FAULT_PROTECTION;
 }
 
-/* Returns when it was served without the lock. */
-static void interrupt(uint64_t vector)
+/* One of the CPU's own. Returns when it was served without the lock. */
+static noinline void local_interrupt(uint64_t vector)
 {
 	switch (vector) {
 	case VECTOR_TIMER:
@@ -105,26 +105,37 @@ static void interrupt(uint64_t vector)
 		return;
 	case VECTOR_ERROR: lapic_eoi(); return;
 	}
-	if (vector < PIC_VECTORS_END || vector > VECTOR_DEVICE_LAST)
-		return; /* spurious */
+	/* Another one is spurious. */
+}
+
+static inline void interrupt(uint64_t vector)
+{
+	if (vector < PIC_VECTORS_END || vector > VECTOR_DEVICE_LAST) {
+		local_interrupt(vector);
+		return;
+	}
 	ioapic_before_eoi((unsigned)vector);
 	lapic_eoi();
 	kernel_interrupt((unsigned)vector);
 }
 
-void trap_user(struct regs *r)
+static noinline void trap_fault(struct regs *r)
 {
 	struct fault_info f = {.code = r->error};
 
-	if (r->vector >= TRAP_EXCEPTIONS) {
-		interrupt(r->vector);
-		return;
-	}
 	if (r->vector == TRAP_PAGE)
 		page_fault_decode(r, &f);
 	else
 		f.reason = trap_reason(r->vector);
 	kernel_fault(this_cpu()->cur, &f);
+}
+
+void trap_user(struct regs *r)
+{
+	if (r->vector >= TRAP_EXCEPTIONS)
+		interrupt(r->vector);
+	else
+		trap_fault(r);
 }
 
 /* The thread's saved instruction pointer is no user address: its fault, at its next step. */
