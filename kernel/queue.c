@@ -17,6 +17,7 @@
 
 #define EVENT_BATCH	 16
 #define TIMER_PERIOD_MIN 10000
+#define WATCH_PERIOD	 0x80000000u /* in watch.flags: a timer that is set again when it is taken */
 
 struct signal {
 	struct object object;
@@ -77,7 +78,7 @@ static void take_event(struct watch *w, struct event *e)
 	w->count = 0;
 	if (w->kind == EVENT_PROCESS || w->kind == EVENT_PRESSURE)
 		w->data0 = 0;
-	if (w->period)
+	if (w->flags & WATCH_PERIOD)
 		timer_again(w, e);
 	list_del(&w->ready_node);
 	if (w->flags & WATCH_ONESHOT)
@@ -226,7 +227,7 @@ static inline bool event_give(struct watch *w, struct thread *t, uint64_t data0,
 {
 	struct event *to;
 
-	if ((w->flags & WATCH_ONESHOT) || !list_empty(&w->queue->ready))
+	if ((w->flags & (WATCH_ONESHOT | WATCH_PERIOD)) || !list_empty(&w->queue->ready))
 		return false;
 	if (unlikely(!t->events_at || t->events_flushes != t->aspace->arch.flushes))
 		return false;
@@ -241,7 +242,8 @@ static inline bool event_give(struct watch *w, struct thread *t, uint64_t data0,
 /* The same for one that takes it in registers. */
 static inline bool registers_give(struct watch *w, struct thread *t, uint64_t data0, uint64_t data1)
 {
-	if (t->suspended || (w->flags & WATCH_ONESHOT) || !list_empty(&w->queue->ready))
+	if (t->suspended || (w->flags & (WATCH_ONESHOT | WATCH_PERIOD)) ||
+	    !list_empty(&w->queue->ready))
 		return false;
 	regs_event(&t->regs, w->kind, w->key, w->count + 1, data0, data1);
 	given(w);
@@ -506,6 +508,7 @@ int64_t sys_queue_timer(struct thread *cur, handle_t queue, uint64_t id, uint64_
 		w->timer.fire = timer_fired;
 	}
 	w->period = period;
+	w->flags = period ? WATCH_PERIOD : 0;
 	w->count = 0;
 	list_del(&w->ready_node); /* what it said of the old deadline is void */
 	timer_arm(&w->timer, deadline);
