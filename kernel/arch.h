@@ -76,7 +76,8 @@ void arch_restart_syscall(struct thread *t);
 #define ARCH_UNCACHED 8u
 
 must_check int arch_aspace_init(struct arch_aspace *a, struct account *pay);
-void arch_aspace_free(struct arch_aspace *a); /* tables too; nothing may be mapped, no CPU on it */
+/* At most `budget` of its tables; true: all is gone. Nothing may be mapped, no CPU on it. */
+must_check bool arch_aspace_free(struct arch_aspace *a, unsigned budget);
 /* Map a page; allocates tables. A present entry is replaced (caller flushes). -ENOMEM. */
 must_check int arch_map(struct arch_aspace *a, uint64_t va, paddr_t pa, uint32_t prot);
 /* Clear an entry. Answers the frame that was there (0: none) and whether it was dirty. */
@@ -90,7 +91,8 @@ paddr_t arch_lookup(struct arch_aspace *a, uint64_t va, uint32_t *prot);
 void *arch_writable(const struct arch_aspace *a, uint64_t va);
 /* Read and clear the dirty bit. */
 bool arch_test_clear_dirty(struct arch_aspace *a, uint64_t va);
-/* Skip empty tables: next address >= va that may have a present entry, or `end`. */
+/* Skip empty tables: next address >= va that may have a present entry, or `end`. Costs at most
+ * COST_SKIP (slice.h): behind a table with nothing in it the search goes on with the next call. */
 uint64_t arch_next_present(struct arch_aspace *a, uint64_t va, uint64_t end);
 /* No CPU uses these translations when it returns (waits; other CPUs serve it even while they
  * wait for the lock). pages > 64 or 0: the whole address space. */

@@ -13,6 +13,8 @@
  */
 #include "aspace_private.h"
 
+#define TABLES_AT_ONCE 32
+
 static struct list dying = {&dying, &dying};
 
 static struct aspace *aspace_of(struct object *o)
@@ -409,7 +411,9 @@ static bool aspace_free_slice(struct aspace *as, struct slice *s)
 	if (!slice_take(s, COST_MAPPING))
 		return false;
 	arch_unmap(&as->arch, USER_INFO_PAGE, &dirty);
-	arch_aspace_free(&as->arch);
+	while (!arch_aspace_free(&as->arch, TABLES_AT_ONCE))
+		if (!slice_take(s, TABLES_AT_ONCE * 4 * COST_FRAME_FREE))
+			return false;
 	mappings_array_free(as);
 	list_del(&as->dying);
 	kmem_free(as, sizeof(*as));

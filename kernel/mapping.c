@@ -233,6 +233,7 @@ bool mapping_clear(struct mapping *m, struct slice *s)
 			hi = va;
 		} else {
 			va = arch_next_present(&as->arch, va + PAGE_SIZE, m->end);
+			s->left -= va < m->end ? COST_SKIP : 0;
 		}
 	}
 	m->stale = va < m->end ? va : m->end;
@@ -264,6 +265,7 @@ bool mapping_restrict(struct mapping *m, struct slice *s)
 			hi = va;
 		} else {
 			va = arch_next_present(&as->arch, va + PAGE_SIZE, m->end);
+			s->left -= va < m->end ? COST_SKIP : 0;
 		}
 	}
 	m->stale = va < m->end ? va : m->end;

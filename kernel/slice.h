@@ -21,9 +21,10 @@ struct slice {
 #define COST_FRAME_NEW	800 /* allocate and zero */
 #define COST_FRAME_COPY 1400
 #define COST_FRAME_FREE 70
-#define COST_ENTRY	40  /* change an index entry */
-#define COST_PTE	60  /* change a page table entry */
-#define COST_MAPPING	250 /* make, free or change a mapping */
+#define COST_ENTRY	40   /* change an index entry */
+#define COST_PTE	60   /* change a page table entry */
+#define COST_SKIP	4000 /* look through a page table for something present */
+#define COST_MAPPING	250  /* make, free or change a mapping */
 
 /* False: the slice is used up; stop before doing this. */
 static inline bool slice_take(struct slice *s, int64_t cost)

@@ -189,86 +189,12 @@ static void poor_client(void)
 	core_close(worker.channel);
 	core_native_join(&worker.native);
 }
-
-/* ---- holding the kernel ---------------------------------------------------------------------- */
-
-/* Somebody of a higher band who wants to enter the kernel all the time: how often did it? */
-static struct {
-	struct core_native native;
-	volatile bool stop;
-	volatile uint64_t count;
-} visitor;
-
-static void visit(uint64_t arg)
-{
-	(void)arg;
-	while (!visitor.stop) {
-		OK(sys_thread_sleep(time_in(NS_PER_MS / 10)));
-		visitor.count++;
-	}
-}
-
-#define READ_STEP (1ull << 20)
-#define READ_LEN  (256ull << 20)
-
-/* Memory is used up to the last object; then 256 MiB of zeros are copied over one MiB that is
- * mapped again and again. */
-static int role_read_without_memory(void)
-{
-	handle_t zeros = TAKE(sys_vmo_create(READ_LEN, VMO_ANON));
-	handle_t fill = TAKE(sys_vmo_create(READ_LEN, VMO_ANON));
-	handle_t page = TAKE(sys_vmo_create(READ_STEP, VMO_WIRED));
-	struct map_args args = {.vmo = page, .flags = PROT_R | PROT_W | MAP_AT, .len = READ_STEP};
-	uint64_t base = 0x1000000000;
-	unsigned made = 0;
-
-	for (args.addr = base; args.addr < base + READ_LEN; args.addr += READ_STEP) {
-		CHECK_EQ(sys_aspace_map(core_aspace, &args), args.addr);
-		*(volatile char *)args.addr = 1; /* and its page table */
-	}
-	REFUSED(sys_vmo_commit(fill, 0, READ_LEN), ENOMEM);
-	while (sys_signal_create(0) >= 0)
-		made++;
-	CHECK(made);
-	CHECK_EQ(sys_signal_set(boot_handle("signal"), 0, 1), 0);
-	OK(sys_vmo_read(zeros, 0, (void *)base, READ_LEN));
-	return 1;
-}
-
-static void read_without_memory(void)
-{
-	uint64_t limits[LIMIT_KEYS] = {[LIMIT_MEMORY] = 24 << 20}, before;
-	handle_t silo = core_silo_make(SILO_ID, 0, limits), signal = TAKE(sys_signal_create(0));
-	struct spawn_handle handles[] = {{"signal", signal, RIGHTS_SAME, 0, 0}};
-	handle_t queue = TAKE(sys_queue_create());
-	struct process_info info;
-	struct spawned s;
-	struct event e;
-
-	TAKE(sys_queue_add(queue, signal, EVENT_SIGNAL, 1, WATCH_EDGE, 1));
-	core_native_start(&visitor.native, visit, 0);
-	core_spawn(&s, "read_without_memory", NULL, silo, handles, 1);
-	CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
-	before = visitor.count;
-	core_wait(&s, &info);
-	CHECK(visitor.count - before > 100); /* in one hold it would be a few */
-	CHECK_EQ(info.code, 1);
-	visitor.stop = true;
-	core_native_join(&visitor.native);
-	core_silo_end(silo);
-	core_close(queue);
-	core_close(signal);
-}
-
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
 	{"timer_flood", timer_flood},
 	{"capability_mode_is_inherited", capability_mode_is_inherited},
 	{"poor_client", poor_client},
-	{"read_without_memory", read_without_memory},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {{"jailed", role_jailed},
-				       {"ask_for_ever", role_ask_for_ever},
-				       {"read_without_memory", role_read_without_memory},
-				       {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"jailed", role_jailed}, {"ask_for_ever", role_ask_for_ever}, {NULL, NULL}};

@@ -2,7 +2,7 @@
 # Tests of the kernel alone: each boots as boot/init. See core.h.
 core-frame := tests/core/core.c
 core-libs := spawn elf cpio sys
-core-programs := hostile abuse handle memory pager ipc life process thread queue silo limits device libc
+core-programs := hostile abuse holds handle memory pager ipc life process thread queue silo limits device libc
 CORE += $(core-programs:%=core_%) core_attack
 
 define core-program
@@ -11,6 +11,9 @@ core_$(1)-libs := $$(core-libs)
 core_$(1)-options := --seconds 120
 endef
 $(foreach p,$(core-programs) attack,$(eval $(call core-program,$(p))))
+
+# Instructions are counted: what is measured is the same from run to run.
+core_holds-options += --icount
 
 # Races need several CPUs.
 core_hostile-smp := 1 4

@@ -84,24 +84,36 @@ int arch_aspace_init(struct arch_aspace *a, struct account *pay)
 	return 0;
 }
 
-static void table_free(uint64_t *table, int level, unsigned entries)
+/* Free the tables below `table`, at most *budget of them; true: there are no more. */
+static bool tables_free(uint64_t *table, int level, unsigned entries, unsigned *budget)
 {
-	for (unsigned i = 0; level > 0 && i < entries; i++)
-		if (table[i] & PTE_P)
-			table_free(table_of(table[i]), level - 1, ENTRIES);
-	frame_put(virt_to_phys(table));
+	for (unsigned i = 0; i < entries; i++) {
+		if (!(table[i] & PTE_P))
+			continue;
+		if (level > 1 && !tables_free(table_of(table[i]), level - 1, ENTRIES, budget))
+			return false;
+		if (!*budget)
+			return false;
+		--*budget;
+		frame_put(table[i] & PTE_ADDR);
+		table[i] = 0;
+	}
+	return true;
 }
 
-void arch_aspace_free(struct arch_aspace *a)
+bool arch_aspace_free(struct arch_aspace *a, unsigned budget)
 {
 	if (!a->root)
-		return;
+		return true;
 	/* Its last thread may have ended in this very entry to the kernel. */
 	if (this_cpu()->space == a)
 		arch_aspace_use(&kernel_space);
 	assert(!a->cpus);
-	table_free(phys_to_virt(a->root), LEVELS - 1, ENTRIES / 2);
+	if (!tables_free(phys_to_virt(a->root), LEVELS - 1, ENTRIES / 2, &budget))
+		return false;
+	frame_put(a->root);
 	a->root = 0;
+	return true;
 }
 
 int arch_map(struct arch_aspace *a, uint64_t va, paddr_t pa, uint32_t prot)
@@ -171,7 +183,8 @@ bool arch_test_clear_dirty(struct arch_aspace *a, uint64_t va)
 }
 
 /* The first address from `va` on below a present entry of `table`, which covers the addresses
- * from `base`; or `end`. */
+ * from `base`; or `end`. At most one last-level table is looked through: if there is nothing in it,
+ * the answer is the address behind it. */
 static uint64_t present_in(const uint64_t *table, int level, uint64_t base, uint64_t va,
 			   uint64_t end)
 {
@@ -188,6 +201,8 @@ static uint64_t present_in(const uint64_t *table, int level, uint64_t base, uint
 		found = present_in(table_of(table[i]), level - 1, at, from, end);
 		if (found < at + step)
 			return found;
+		if (level == 1)
+			return at + step < end ? at + step : end;
 	}
 	return end;
 }

@@ -82,12 +82,14 @@ int arch_aspace_init(struct arch_aspace *a, struct account *pay)
 	return -ENOMEM;
 }
 
-void arch_aspace_free(struct arch_aspace *a)
+bool arch_aspace_free(struct arch_aspace *a, unsigned budget)
 {
+	assert(budget);
 	for (unsigned w = 0; w < 2; w++)
 		for (unsigned i = 0; i < WINDOW_PAGES; i++)
 			assert(!spaces[a->root].pt[w][i].pa && !spaces[a->root].tlb[w][i].pa);
 	spaces[a->root].used = false;
+	return true;
 }
 
 int arch_map(struct arch_aspace *a, uint64_t va, paddr_t pa, uint32_t prot)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * holds.c: how long one program can keep others out of the kernel. Each test does what once held
+ * the kernel's lock for a time that grew with something the program chooses, while another thread
+ * looks at the clock. The machine counts instructions (--icount), so a nanosecond is one of them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "core.h"
+
+#define SILO_ID 1500
+/* A slice is some 15,000 instructions; interrupts, other threads and cleaning up come on top. */
+#define HOLD_MAX 200000u
+
+static struct {
+	struct core_native native;
+	volatile bool stop;
+	volatile uint64_t longest; /* ns between two looks at the clock */
+} clockwatch;
+
+static void watch_clock(uint64_t arg)
+{
+	uint64_t last = time_now(), now;
+
+	(void)arg;
+	while (!clockwatch.stop) {
+		OK(sys_thread_sleep(last + 50 * NS_PER_US));
+		now = time_now();
+		if (now - last > clockwatch.longest)
+			clockwatch.longest = now - last;
+		last = now;
+	}
+}
+
+static void watch_begin(void)
+{
+	clockwatch.stop = false;
+	clockwatch.longest = 0;
+	core_native_start(&clockwatch.native, watch_clock, 0);
+}
+
+/* It looks every 50 us. */
+static void watch_end(void)
+{
+	clockwatch.stop = true;
+	core_native_join(&clockwatch.native);
+	CHECK(clockwatch.longest < HOLD_MAX);
+}
+
+#define READ_STEP (1ull << 20)
+#define READ_LEN  (256ull << 20)
+
+/* Memory is used up to the last object; then 256 MiB of zeros are copied over one MiB that is
+ * mapped again and again. */
+static int role_read_without_memory(void)
+{
+	handle_t zeros = TAKE(sys_vmo_create(READ_LEN, VMO_ANON));
+	handle_t fill = TAKE(sys_vmo_create(READ_LEN, VMO_ANON));
+	handle_t page = TAKE(sys_vmo_create(READ_STEP, VMO_WIRED));
+	struct map_args args = {.vmo = page, .flags = PROT_R | PROT_W | MAP_AT, .len = READ_STEP};
+	uint64_t base = 0x1000000000;
+	unsigned made = 0;
+
+	for (args.addr = base; args.addr < base + READ_LEN; args.addr += READ_STEP) {
+		CHECK_EQ(sys_aspace_map(core_aspace, &args), args.addr);
+		*(volatile char *)args.addr = 1; /* and its page table */
+	}
+	REFUSED(sys_vmo_commit(fill, 0, READ_LEN), ENOMEM);
+	while (sys_signal_create(0) >= 0)
+		made++;
+	CHECK(made);
+	OK(sys_vmo_read(zeros, 0, (void *)base, READ_LEN));
+	return 1;
+}
+
+static void read_without_memory(void)
+{
+	uint64_t limits[LIMIT_KEYS] = {[LIMIT_MEMORY] = 24 << 20};
+	handle_t silo = core_silo_make(SILO_ID, 0, limits);
+	struct process_info info;
+	struct spawned s;
+
+	watch_begin();
+	core_spawn(&s, "read_without_memory", NULL, silo, NULL, 0);
+	core_wait(&s, &info);
+	watch_end();
+	CHECK_EQ(info.code, 1);
+	core_silo_end(silo);
+}
+#define TABLES	   6000u
+#define TABLE_SPAN (2ull << 20)
+
+/* Very many page tables with nothing in them, then one call that looks through all of them; then
+ * the end, which frees them. */
+static int role_tables(void)
+{
+	uint64_t len = TABLES * TABLE_SPAN, base = 0x1000000000;
+	handle_t vmo = TAKE(sys_vmo_create(len, VMO_ANON));
+	struct map_args args = {
+		.vmo = vmo, .flags = PROT_R | PROT_W | MAP_AT, .addr = base, .len = len};
+
+	CHECK_EQ(sys_aspace_map(core_aspace, &args), base);
+	for (uint64_t i = 0; i < TABLES; i++) {
+		*(volatile char *)(base + i * TABLE_SPAN) = 1;
+		if (i % 1000 == 999)
+			OK(sys_vmo_decommit(vmo, 0, len));
+	}
+	if (core_argument[0] == 'u')
+		OK(sys_aspace_unmap(core_aspace, base, len));
+	return 1;
+}
+
+static void empty_tables(const char *argument)
+{
+	uint64_t limits[LIMIT_KEYS] = {[LIMIT_MEMORY] = 40 << 20};
+	handle_t silo = core_silo_make(SILO_ID, 0, limits);
+	struct process_info info;
+	struct spawned s;
+
+	watch_begin();
+	core_spawn(&s, "tables", argument, silo, NULL, 0);
+	core_wait(&s, &info);
+	core_silo_end(silo);
+	OK(sys_thread_sleep(time_in(200 * NS_PER_MS))); /* what is left is freed in slices */
+	watch_end();
+	CHECK_EQ(info.code, 1);
+}
+
+static void unmap_empty_tables(void)
+{
+	empty_tables("unmap");
+}
+
+static void free_empty_tables(void)
+{
+	empty_tables("");
+}
+const struct core_test core_tests[] = {{"read_without_memory", read_without_memory},
+				       {"unmap_empty_tables", unmap_empty_tables},
+				       {"free_empty_tables", free_empty_tables},
+				       {NULL, NULL}};
+
+const struct core_role core_roles[] = {
+	{"read_without_memory", role_read_without_memory}, {"tables", role_tables}, {NULL, NULL}};
