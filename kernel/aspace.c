@@ -129,18 +129,43 @@ static bool mapping_end(struct mapping *m, struct slice *s)
 	return true;
 }
 
+/* End mappings from index `first` up to `hi`; *end: as far as it came. One remains, which keeps the
+ * addresses of all that are gone. */
+static bool range_end(struct aspace *as, uint32_t first, uint64_t hi, struct slice *s,
+		      uint32_t *end)
+{
+	uint32_t i = first, kept = first;
+	bool done = true;
+
+	for (; i < as->mapping_count && as->mappings[i]->start < hi; i++) {
+		struct mapping *m = as->mappings[i];
+
+		done = mapping_end(m, s);
+		if (!done)
+			break;
+		if (kept == first) {
+			as->mappings[kept++] = m;
+			continue;
+		}
+		as->mappings[first]->end = m->end;
+		mapping_free(m);
+	}
+	mappings_close(as, kept, i);
+	*end = kept;
+	return done;
+}
+
 bool aspace_unmap_slice(struct aspace *as, uint64_t lo, uint64_t hi, struct slice *s, int *err)
 {
-	uint32_t first, i;
+	uint32_t first, end;
 
 	*err = range_cut(as, lo, hi, &first);
 	if (*err)
 		return true;
-	for (i = first; i < as->mapping_count && as->mappings[i]->start < hi; i++)
-		if (!mapping_end(as->mappings[i], s))
-			return false;
-	mappings_remove(as, first, i);
-	if (i != first)
+	if (!range_end(as, first, hi, s, &end))
+		return false;
+	mappings_remove(as, first, end);
+	if (end != first)
 		hint_lower(as, lo);
 	return true;
 }
@@ -345,14 +370,20 @@ static int protect_check(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t p
 	return 0;
 }
 
-/* Join mappings from the one before `lo` to the one at `hi`. */
-static void join_range(struct aspace *as, uint64_t lo, uint64_t hi)
+/* Join mappings from the one before `lo` to the one at `hi`. False: the slice is used up. */
+static bool join_range(struct aspace *as, uint64_t lo, uint64_t hi, struct slice *s)
 {
-	uint32_t i = mapping_index(as, lo - 1);
+	uint32_t kept = mapping_index(as, lo - 1), i = kept + 1;
 
-	while (i + 1 < as->mapping_count && as->mappings[i + 1]->start <= hi)
-		if (!mapping_join(as, i))
-			i++;
+	if (i >= as->mapping_count)
+		return true;
+	for (; i < as->mapping_count && as->mappings[i]->start <= hi && s->left > 0; i++)
+		if (mapping_join(as->mappings[kept], as->mappings[i]))
+			s->left -= COST_MAPPING;
+		else
+			as->mappings[++kept] = as->mappings[i];
+	mappings_close(as, kept + 1, i);
+	return s->left > 0;
 }
 
 int64_t aspace_protect_slice(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t prot,
@@ -374,14 +405,13 @@ int64_t aspace_protect_slice(struct aspace *as, uint64_t lo, uint64_t hi, uint32
 		if (m->prot & ~prot)
 			m->stale = m->start;
 		m->prot = prot;
-		if (!mapping_restrict(m, s))
+		if (m->stale != m->end && !mapping_restrict(m, s))
 			return K_RESTART;
 	}
-	join_range(as, lo, hi);
-	return 0;
+	return join_range(as, lo, hi, s) ? 0 : K_RESTART;
 }
 
-int aspace_inherit(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t how)
+int64_t aspace_inherit(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t how, struct slice *s)
 {
 	uint32_t i;
 	int err = range_cut(as, lo, hi, &i);
@@ -390,8 +420,7 @@ int aspace_inherit(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t how)
 		return err;
 	for (; i < as->mapping_count && as->mappings[i]->start < hi; i++)
 		as->mappings[i]->inherit = how;
-	join_range(as, lo, hi);
-	return 0;
+	return join_range(as, lo, hi, s) ? 0 : K_RESTART;
 }
 
 /* ---- the end --------------------------------------------------------------- */

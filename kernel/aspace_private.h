@@ -38,6 +38,8 @@ struct mapping *mapping_at(struct aspace *as, uint64_t addr);
 /* Room for `n` more mappings in the array. 0 or -ENOMEM. */
 must_check int mappings_room(struct aspace *as, uint32_t n);
 void mapping_insert(struct aspace *as, uint32_t index, struct mapping *m); /* after mappings_room */
+/* Take slots [from, to) out of the array; what stood there is freed, or stands elsewhere. */
+void mappings_close(struct aspace *as, uint32_t from, uint32_t to);
 /* Take mappings [from, to) out of the array and free them; they are released already. */
 void mappings_remove(struct aspace *as, uint32_t from, uint32_t to);
 void mappings_array_free(struct aspace *as);
@@ -51,8 +53,8 @@ void mapping_release(struct mapping *m); /* leave VMO and derivation tree; page 
 void mapping_free(struct mapping *m);
 /* Cut mapping `index` in two at an address inside; the upper half comes behind. 0 or -ENOMEM. */
 must_check int mapping_split(struct aspace *as, uint32_t index, uint64_t at);
-/* Join mapping `index` with the next one when nothing tells them apart. */
-bool mapping_join(struct aspace *as, uint32_t index);
+/* Let m cover n, its neighbour above, when nothing tells them apart: true, and n is freed. */
+bool mapping_join(struct mapping *m, struct mapping *n);
 /* Clear page table entries from m->stale on. True: all. Flushed. */
 bool mapping_clear(struct mapping *m, struct slice *s);
 /* Bring page table entries from m->stale on down to m->prot. True: all. Flushed. */
@@ -76,7 +78,8 @@ must_check int64_t aspace_map_slice(struct aspace *as, struct vmo *v, uint64_t o
 				    uint64_t *addr);
 must_check int64_t aspace_protect_slice(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t prot,
 					struct slice *s);
-must_check int aspace_inherit(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t how);
+must_check int64_t aspace_inherit(struct aspace *as, uint64_t lo, uint64_t hi, uint32_t how,
+				  struct slice *s);
 bool aspace_cleanup(struct slice *s); /* dying address spaces; true: there are more */
 
 /* ---- aspace_clone.c ---- */

@@ -106,17 +106,22 @@ void mapping_insert(struct aspace *as, uint32_t index, struct mapping *m)
 	as->last_hit = index;
 }
 
-void mappings_remove(struct aspace *as, uint32_t from, uint32_t to)
+void mappings_close(struct aspace *as, uint32_t from, uint32_t to)
 {
 	struct mapping **p = &as->mappings[from], **end = &as->mappings[as->mapping_count];
 
-	for (uint32_t i = from; i < to; i++)
-		mapping_free(as->mappings[i]);
 	for (struct mapping **q = &as->mappings[to]; q != end && p != q; p++, q++) {
 		*p = *q;
 		__asm__ volatile("" ::: "memory");
 	}
 	as->mapping_count -= to - from;
+}
+
+void mappings_remove(struct aspace *as, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++)
+		mapping_free(as->mappings[i]);
+	mappings_close(as, from, to);
 }
 
 /* ---- one mapping ----------------------------------------------------------- */
@@ -183,14 +188,8 @@ int mapping_split(struct aspace *as, uint32_t index, uint64_t at)
 	return 0;
 }
 
-bool mapping_join(struct aspace *as, uint32_t index)
+bool mapping_join(struct mapping *m, struct mapping *n)
 {
-	struct mapping *m, *n;
-
-	if (index + 1 >= as->mapping_count)
-		return false;
-	m = as->mappings[index];
-	n = as->mappings[index + 1];
 	if (!m->vmo || m->vmo != n->vmo || m->end != n->start || m->gone || n->gone ||
 	    mapping_page(m, m->end) != n->page || m->prot != n->prot || m->inherit != n->inherit ||
 	    m->stale != m->end || n->stale != n->end || m->cap.parent != n->cap.parent ||
@@ -198,7 +197,7 @@ bool mapping_join(struct aspace *as, uint32_t index)
 		return false;
 	m->end = m->stale = n->end;
 	mapping_release(n);
-	mappings_remove(as, index + 1, index + 2);
+	mapping_free(n);
 	return true;
 }
 

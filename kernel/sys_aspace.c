@@ -96,6 +96,7 @@ int64_t sys_aspace_protect(struct thread *cur, handle_t aspace, uint64_t addr, u
 int64_t sys_aspace_inherit(struct thread *cur, handle_t aspace, uint64_t addr, uint64_t len,
 			   uint32_t how)
 {
+	struct slice s = {SLICE_CALL};
 	struct aspace *as;
 	int err = aspace_range(cur, aspace, addr, len, &as);
 
@@ -103,7 +104,7 @@ int64_t sys_aspace_inherit(struct thread *cur, handle_t aspace, uint64_t addr, u
 		return err;
 	if (how && how != MAP_SHARE && how != MAP_DROP)
 		return -EINVAL;
-	return aspace_inherit(as, addr, addr + len, how);
+	return aspace_inherit(as, addr, addr + len, how, &s);
 }
 
 int64_t sys_aspace_clone(struct thread *cur, handle_t aspace)

@@ -186,11 +186,16 @@ static void op_protect(struct aspace *as)
 static void op_inherit(struct aspace *as)
 {
 	static const uint32_t how[] = {0, 0, MAP_SHARE, MAP_DROP};
-	uint64_t lo = some_address();
+	uint64_t lo = some_address(), hi = lo + (1 + rnd(20)) * PAGE_SIZE;
+	uint32_t chosen = how[rnd(4)];
+	int64_t r;
 
-	int err = aspace_inherit(as, lo, lo + (1 + rnd(20)) * PAGE_SIZE, how[rnd(4)]);
+	do {
+		struct slice s = short_slice();
 
-	assert_true(err == 0 || err == -ENOMEM);
+		r = aspace_inherit(as, lo, hi, chosen, &s);
+	} while (r == K_RESTART && rnd(20));
+	assert_true(r == 0 || r == -ENOMEM || r == K_RESTART);
 }
 
 /* Expect the word of (as, va), or a fault. */
