@@ -193,8 +193,7 @@ static void begin_clearing(struct process *p)
 	sched_kick(this_cpu());
 }
 
-/* Drop memory, registers and kept handles of a corpse. */
-static void corpse_release(struct process *p)
+void corpse_release(struct process *p)
 {
 	p->state = PROCESS_GONE;
 	silo_process_gone(p->silo, p);

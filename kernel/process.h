@@ -51,6 +51,7 @@ void process_limit_memory(struct process *p); /* take over the limit of its silo
 /* End all threads and turn it into a corpse. `reason` FAULT_NONE: an exit with `code`. */
 void process_end(struct process *p, int32_t code, const struct fault_record *crash);
 void process_thread_gone(struct thread *t); /* the last one ends the process */
+void corpse_release(struct process *p);	    /* drop a corpse's memory, registers and kept handles */
 void process_event(struct process *p, uint32_t what, uint64_t data);
 /* One slice of clearing tables of dead processes; true: more to do. Called before leaving. */
 bool process_cleanup_slice(void);

@@ -21,7 +21,8 @@
 #define SILO_RIGHTS                                                                                \
 	(RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT | RIGHT_REVOKE | RIGHT_WAIT | RIGHT_MANAGE |       \
 	 RIGHT_INSIDE)
-#define INFOS_MAX 16
+#define INFOS_MAX	16
+#define CORPSES_AT_ONCE 4
 
 static int silo_find(struct thread *cur, handle_t h, uint32_t rights, struct silo **out)
 {
@@ -112,20 +113,35 @@ int64_t sys_silo_create(struct thread *cur, handle_t parent, uaddr_t args)
 
 /* ---- life ---------------------------------------------------------------------- */
 
-static bool silo_empty(const struct silo *s)
+/* Reap the silo's corpses, some at a time. Those that hold handles of one another, or of
+ * themselves, would not go by anybody's closing. 0: none is left; K_RESTART; -EBUSY: one is held
+ * from outside. */
+static int64_t corpses_reap(struct silo *s)
 {
-	return list_empty(&s->processes) && list_empty(&s->children);
+	unsigned reaped = 0;
+	bool clearing = false;
+
+	list_for_each_safe (p, &s->processes, struct process, silo_node) {
+		object_get(&p->object);
+		if (p->state == PROCESS_CORPSE && reaped++ < CORPSES_AT_ONCE)
+			corpse_release(p);
+		clearing |= p->clearing;
+		object_put(&p->object); /* it may go, if it had no handles to close */
+	}
+	if (list_empty(&s->processes))
+		return 0;
+	return clearing || reaped ? K_RESTART : -EBUSY;
 }
 
-static int control_destroy(struct silo *s)
+static int64_t control_destroy(struct silo *s)
 {
-	int err;
+	int64_t err;
 
 	if (s->state != SILO_CREATED && s->state != SILO_STOPPED && s->state != SILO_CRASHED)
 		return -EINVAL;
-	if (!silo_empty(s))
-		return -EBUSY;
-	err = silo_set_state(s, SILO_DESTROYED);
+	err = list_empty(&s->children) ? corpses_reap(s) : -EBUSY;
+	if (!err)
+		err = silo_set_state(s, SILO_DESTROYED);
 	if (!err)
 		silo_retire(s);
 	return err;

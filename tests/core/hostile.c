@@ -491,6 +491,45 @@ static void upcall_return_keeps_vectors(void)
 		CHECK_EQ(fs, 0x7000 + i);
 	}
 }
+/* ---- what will not go ------------------------------------------------------------------------ */
+
+/* Keeps itself beyond its death: its own handle, kept in its own table. */
+static int role_keep_self(void)
+{
+	handle_t self = boot_handle("self");
+
+	CHECK(sys_process_give(self, self, RIGHTS_SAME, HANDLE_KEPT) > 0);
+	CHECK(sys_process_give(self, boot_handle("aspace"), RIGHTS_SAME, HANDLE_KEPT) > 0);
+	return 1;
+}
+
+static uint32_t silo_state(handle_t silo)
+{
+	struct silo_info info;
+
+	OK(sys_silo_info(silo, &info));
+	return info.state;
+}
+
+/* A corpse that holds itself does not keep its silo, nor its memory. */
+static void corpse_holds_itself(void)
+{
+	handle_t silo = core_silo_make(SILO_ID, 0, NULL);
+	uint64_t deadline = core_soon();
+	struct process_info info;
+	struct spawned s;
+
+	core_spawn(&s, "keep_self", NULL, silo, NULL, 0);
+	while (silo_state(silo) != SILO_STOPPED && time_now() < deadline)
+		OK(sys_thread_sleep(time_in(NS_PER_MS)));
+	core_close(s.thread);
+	REFUSED(sys_silo_control(silo, SILO_OP_DESTROY, 0), EBUSY); /* we hold it */
+	OK(sys_process_info(s.process, &info));
+	CHECK_EQ(info.state, PROCESS_GONE);
+	core_close(s.process);
+	OK(sys_silo_control(silo, SILO_OP_DESTROY, 0));
+	core_close(silo);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -503,6 +542,7 @@ const struct core_test core_tests[] = {
 	{"paused_and_killed", paused_and_killed},
 	{"thread_made_while_killed", thread_made_while_killed},
 	{"upcall_return_keeps_vectors", upcall_return_keeps_vectors},
+	{"corpse_holds_itself", corpse_holds_itself},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
@@ -510,4 +550,5 @@ const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
 				       {"end", role_end},
 				       {"judge", role_judge},
 				       {"spin", role_spin},
+				       {"keep_self", role_keep_self},
 				       {NULL, NULL}};
