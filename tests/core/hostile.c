@@ -530,6 +530,45 @@ static void corpse_holds_itself(void)
 	OK(sys_silo_control(silo, SILO_OP_DESTROY, 0));
 	core_close(silo);
 }
+static struct {
+	struct core_native native;
+	handle_t sender;
+	volatile bool go;
+	int64_t result;
+} busy;
+
+static void call_when_told(uint64_t arg)
+{
+	struct ipc_msg m = {0};
+
+	(void)arg;
+	while (!busy.go)
+		sys_thread_yield();
+	busy.result = ipc_call(busy.sender, &m, DEADLINE_NEVER);
+}
+
+/* An interrupt request that could not be delivered yet ends the next wait, also one for a server
+ * that takes the call at once. */
+static void interrupted_before_call(void)
+{
+	handle_t channel = TAKE(sys_channel_create());
+	struct ipc_msg m;
+
+	busy.sender = sender_make(channel, 1);
+	busy.go = false;
+	core_native_make(&busy.native, call_when_told, 0);
+	busy.native.block.busy = 1; /* its handler is at work: nothing is delivered */
+	OK(sys_thread_start(busy.native.thread));
+	OK(sys_thread_sleep(time_in(NS_PER_MS)));
+	OK(sys_thread_interrupt(busy.native.thread, 1));
+	busy.go = true;
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	core_native_join(&busy.native);
+	CHECK_EQ(busy.result, -EINTR);
+	OK(ipc_reply(REPLY_CURRENT, &m)); /* nobody hears it */
+	core_close(busy.sender);
+	core_close(channel);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -543,6 +582,7 @@ const struct core_test core_tests[] = {
 	{"thread_made_while_killed", thread_made_while_killed},
 	{"upcall_return_keeps_vectors", upcall_return_keeps_vectors},
 	{"corpse_holds_itself", corpse_holds_itself},
+	{"interrupted_before_call", interrupted_before_call},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
