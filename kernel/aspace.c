@@ -444,6 +444,7 @@ static bool aspace_free_slice(struct aspace *as, struct slice *s)
 		if (!slice_take(s, TABLES_AT_ONCE * 4 * COST_FRAME_FREE))
 			return false;
 	mappings_array_free(as);
+	mappings_spares_free(as);
 	list_del(&as->dying);
 	kmem_free(as, sizeof(*as));
 	return true;

@@ -19,10 +19,12 @@ struct aspace {
 	struct arch_aspace arch;   /* page table root, CPU mask, ASID */
 	struct mapping **mappings; /* [K] sorted by address, not overlapping */
 	uint32_t mapping_count, mapping_room;
-	uint32_t last_hit;    /* [K] index of the mapping found last; may be out of date */
-	uint64_t choice_hint; /* [K] no room for the kernel's choice lies below */
-	uint64_t resident;    /* [K] bytes mapped present */
-	struct list dying;    /* [K] while it is taken apart in slices */
+	uint32_t last_hit;	/* [K] index of a mapping found or made; may be out of date */
+	uint64_t choice_hint;	/* [K] no room for the kernel's choice lies below */
+	struct mapping *spares; /* [K] freed mappings, still charged */
+	uint32_t spare_count;
+	uint64_t resident; /* [K] bytes mapped present */
+	struct list dying; /* [K] while it is taken apart in slices */
 };
 
 /* The information page's frame, mapped into every address space; 0: none yet. */

@@ -20,9 +20,11 @@ struct mapping {
 	bool gone; /* being unmapped: faults fail, the addresses stay taken until it is done */
 	struct list vmo_node;
 	struct cap cap; /* CAP_MAPPING; its rights bound `prot` */
+	struct mapping *next_spare;
 };
 
 #define MAPPINGS_MAX 4096u
+#define SPARES_MAX   8u /* mappings that an address space keeps for its next ones */
 /* Where the kernel chooses addresses. Below is room for images at fixed places. */
 #define CHOICE_LO 0x200000000ull
 #define CHOICE_HI (USER_INFO_PAGE - PAGE_SIZE)
@@ -50,7 +52,8 @@ void mappings_array_free(struct aspace *as);
  */
 struct mapping *mapping_new(struct aspace *as, struct vmo *v, struct cap *parent, uint32_t rights);
 void mapping_release(struct mapping *m); /* leave VMO and derivation tree; page tables are clear */
-void mapping_free(struct mapping *m);
+void mapping_free(struct mapping *m); /* to the spares of its address space, if they are few */
+void mappings_spares_free(struct aspace *as);
 /* Cut mapping `index` in two at an address inside; the upper half comes behind. 0 or -ENOMEM. */
 must_check int mapping_split(struct aspace *as, uint32_t index, uint64_t at);
 /* Let m cover n, its neighbour above, when nothing tells them apart: true, and n is freed. */

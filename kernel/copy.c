@@ -27,8 +27,8 @@ static int64_t fault_serve(struct thread *cur, uint64_t addr, uint32_t access)
 }
 
 /* The first try stopped at `fault`, with `left` bytes to go. */
-static int64_t copy_in_on(struct thread *cur, void *dst, uaddr_t src, uint64_t len, uint64_t left,
-			  uint64_t fault)
+static noinline int64_t copy_in_on(struct thread *cur, void *dst, uaddr_t src, uint64_t len,
+				   uint64_t left, uint64_t fault)
 {
 	for (uint64_t tries = 2 + (len >> PAGE_SHIFT); left; tries--) {
 		uint64_t done = len - left;
@@ -51,8 +51,8 @@ int64_t copy_in(struct thread *cur, void *dst, uaddr_t src, uint64_t len)
 	return likely(!left) ? 0 : copy_in_on(cur, dst, src, len, left, fault);
 }
 
-static int64_t copy_out_on(struct thread *cur, uaddr_t dst, const void *src, uint64_t len,
-			   uint64_t left, uint64_t fault)
+static noinline int64_t copy_out_on(struct thread *cur, uaddr_t dst, const void *src, uint64_t len,
+				    uint64_t left, uint64_t fault)
 {
 	for (uint64_t tries = 2 + (len >> PAGE_SHIFT); left; tries--) {
 		uint64_t done = len - left;

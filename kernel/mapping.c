@@ -17,12 +17,16 @@
 
 uint32_t mapping_index(const struct aspace *as, uint64_t addr)
 {
-	uint32_t lo = 0, hi = as->mapping_count;
+	uint32_t lo = 0, hi = as->mapping_count, i = as->last_hit;
+	struct mapping *const *m = as->mappings;
 
+	/* Where something was made or unmapped last? */
+	if (i < hi && m[i]->end > addr && (!i || m[i - 1]->end <= addr))
+		return i;
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
 
-		if (as->mappings[mid]->end > addr)
+		if (m[mid]->end > addr)
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -128,12 +132,17 @@ void mappings_remove(struct aspace *as, uint32_t from, uint32_t to)
 
 struct mapping *mapping_new(struct aspace *as, struct vmo *v, struct cap *parent, uint32_t rights)
 {
-	struct mapping *m = kmem_alloc(as->object.account, sizeof(*m));
+	struct mapping *m = as->spares;
 
-	if (!m)
-		return NULL;
-	m->aspace = as;
-	m->vmo = v;
+	if (likely(m)) {
+		as->spares = m->next_spare;
+		as->spare_count--;
+	} else {
+		m = kmem_alloc(as->object.account, sizeof(*m));
+		if (!m)
+			return NULL;
+	}
+	*m = (struct mapping){.aspace = as, .vmo = v};
 	object_get(&v->object);
 	list_add_tail(&v->mappings, &m->vmo_node);
 	v->mapping_count++;
@@ -157,8 +166,27 @@ void mapping_release(struct mapping *m)
 
 void mapping_free(struct mapping *m)
 {
+	struct aspace *as = m->aspace;
+
 	assert(!m->vmo);
-	kmem_free(m, sizeof(*m));
+	if (as->spare_count == SPARES_MAX) {
+		kmem_free(m, sizeof(*m));
+		return;
+	}
+	m->next_spare = as->spares;
+	as->spares = m;
+	as->spare_count++;
+}
+
+void mappings_spares_free(struct aspace *as)
+{
+	while (as->spares) {
+		struct mapping *m = as->spares;
+
+		as->spares = m->next_spare;
+		kmem_free(m, sizeof(*m));
+	}
+	as->spare_count = 0;
 }
 
 int mapping_split(struct aspace *as, uint32_t index, uint64_t at)

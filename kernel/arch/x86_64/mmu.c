@@ -116,14 +116,23 @@ bool arch_aspace_free(struct arch_aspace *a, unsigned budget)
 	return true;
 }
 
+/* The first page below some table. */
+static noinline int map_deep(struct arch_aspace *a, uint64_t va, uint64_t entry)
+{
+	uint64_t *pte = pte_make_path(a, va);
+
+	if (unlikely(!pte))
+		return -ENOMEM;
+	__atomic_store_n(pte, entry, __ATOMIC_RELEASE);
+	return 0;
+}
+
 int arch_map(struct arch_aspace *a, uint64_t va, paddr_t pa, uint32_t prot)
 {
 	uint64_t *pte = pte_find(a, va);
 
 	if (unlikely(!pte))
-		pte = pte_make_path(a, va);
-	if (unlikely(!pte))
-		return -ENOMEM;
+		return map_deep(a, va, pte_make(pa, prot));
 	__atomic_store_n(pte, pte_make(pa, prot), __ATOMIC_RELEASE);
 	return 0;
 }
