@@ -90,5 +90,7 @@ must_check int64_t aspace_clone(struct thread *cur, struct aspace *as, struct ac
 				struct aspace **out);
 
 /* ---- fault.c ---- */
+/* Map the page `p` of m at va, or give it more rights; flushed where another was. -ENOMEM. */
+must_check int mapping_enter(struct mapping *m, uint64_t va, const struct vmo_page *p);
 /* Map resident pages of m in [page, end), as far as the slice goes. `empty`: none is mapped yet. */
 void mapping_populate(struct mapping *m, uint64_t page, uint64_t end, bool empty, struct slice *s);

@@ -118,17 +118,18 @@ static char *byte_at(struct aspace *as, uint64_t addr, uint32_t access)
 	uint64_t offset = addr & (PAGE_SIZE - 1);
 	struct mapping *m;
 	struct vmo_page p;
-	uint32_t prot;
 
 	if (addr >= USER_HI)
 		return NULL;
 	m = mapping_at(as, addr);
 	if (!m || m->gone || !(m->prot & access) || m->vmo->registers)
 		return NULL;
-	p.pa = arch_lookup(&as->arch, addr - offset, &prot);
-	if ((!p.pa || !(prot & access)) &&
-	    vmo_page_get(m->vmo, mapping_page(m, addr), access, NULL, &p))
+	if (vmo_page_get(m->vmo, mapping_page(m, addr), access, NULL, &p))
 		return NULL;
+	/* Whoever is written to will look: that needs no fault then, and the next write no search.
+	 * Without memory for page tables it does. */
+	if (access == PROT_W)
+		(void)!mapping_enter(m, addr - offset, &p);
 	return (char *)phys_to_virt(p.pa) + offset;
 }
 
@@ -147,22 +148,56 @@ static int64_t copied(uint64_t done, uint64_t len)
 	return done || !len ? (int64_t)done : -EFAULT;
 }
 
+/* One side of a copy: what is left of the page in hand. */
+struct side {
+	struct aspace *as;
+	uint64_t addr, left;
+	char *at;
+};
+
+static bool side_ready(struct side *side, uint32_t access)
+{
+	if (side->left)
+		return true;
+	side->at = byte_at(side->as, side->addr, access);
+	side->left = side->at ? page_rest(side->addr) : 0;
+	return side->at;
+}
+
+static void side_advance(struct side *side, uint64_t n)
+{
+	side->addr += n;
+	side->at += n;
+	side->left -= n;
+}
+
+/* The next page of the target. Making it writable may give the target its own copy of a page that
+ * the source shows, too: that is looked up again then. */
+static bool target_ready(struct side *to, struct side *from)
+{
+	if (to->left)
+		return true;
+	to->at = aspace_reach(to->as, to->addr, 1);
+	if (likely(to->at)) {
+		to->left = page_rest(to->addr);
+		return true;
+	}
+	from->left = 0;
+	return side_ready(to, PROT_W);
+}
+
 int64_t aspace_copy(struct aspace *dst, uint64_t daddr, struct aspace *src, uint64_t saddr,
 		    uint64_t len)
 {
+	struct side to = {dst, daddr, 0, NULL}, from = {src, saddr, 0, NULL};
 	uint64_t done = 0;
 
-	while (done < len) {
-		uint64_t n =
-			least(len - done, least(page_rest(daddr + done), page_rest(saddr + done)));
-		/* Writing may give the target its own copy of a page that both share; the source's
-		 * address is looked up after that. */
-		char *to = byte_at(dst, daddr + done, PROT_W);
-		const char *from = to ? byte_at(src, saddr + done, PROT_R) : NULL;
+	while (done < len && target_ready(&to, &from) && side_ready(&from, PROT_R)) {
+		uint64_t n = least(len - done, least(to.left, from.left));
 
-		if (!from)
-			break;
-		memmove(to, from, n);
+		memmove(to.at, from.at, n);
+		side_advance(&to, n);
+		side_advance(&from, n);
 		done += n;
 	}
 	return copied(done, len);
@@ -190,7 +225,10 @@ int64_t aspace_write(struct aspace *as, uint64_t addr, const void *src, uint64_t
 
 	while (done < len) {
 		uint64_t n = least(len - done, page_rest(addr + done));
-		char *to = byte_at(as, addr + done, PROT_W);
+		char *to = aspace_reach(as, addr + done, n);
+
+		if (!to)
+			to = byte_at(as, addr + done, PROT_W);
 
 		if (!to)
 			break;

@@ -21,7 +21,7 @@ static uint32_t entry_prot(const struct mapping *m, const struct vmo_page *p)
 	return m->vmo->registers ? prot | ARCH_UNCACHED : prot;
 }
 
-static int entry_set(struct mapping *m, uint64_t va, const struct vmo_page *p)
+int mapping_enter(struct mapping *m, uint64_t va, const struct vmo_page *p)
 {
 	struct aspace *as = m->aspace;
 	uint32_t old;
@@ -102,7 +102,7 @@ int64_t aspace_fault(struct aspace *as, struct thread *t, uint64_t addr, uint32_
 	if (unlikely(err == K_RESTART))
 		return err;
 	if (likely(!err))
-		err = entry_set(m, addr & ~(uint64_t)(PAGE_SIZE - 1), &p);
+		err = mapping_enter(m, addr & ~(uint64_t)(PAGE_SIZE - 1), &p);
 	if (unlikely(err)) {
 		*reason = reason_of(err);
 		return -EFAULT;
