@@ -506,12 +506,12 @@ struct system_info {
 /* The information page (USER_INFO_PAGE), read-only to programs. */
 struct info_page {
 	uint32_t version, cpus;
-	uint64_t tsc_base; /* ns = ((tsc - tsc_base) * mult) >> shift */
+	uint64_t tsc_base; /* ns = ((tsc - tsc_base) * mult) >> shift; mult 0: ask the kernel */
 	uint32_t mult, shift;
 	uint64_t wall_offset; /* ns to add for the wall clock; 0: not set */
 	uint64_t xcr0;
-	uint32_t seq; /* odd while wall_offset is being changed */
-	uint32_t reserved;
+	uint32_t seq;	   /* odd while wall_offset is being changed */
+	uint32_t withheld; /* SILO_NO_TSC, SILO_NO_FSGSBASE: the program has none */
 };
 
 /* The first process finds these in the bootstrap block (bootstrap.h). */

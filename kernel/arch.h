@@ -56,6 +56,8 @@ static inline uint64_t arch_cycles(void); /* TSC; in regs.h, as are the two othe
 /* regs zeroed for user mode, entry, sp, argument; extended state initial. -ENOMEM. */
 must_check int arch_thread_init(struct thread *t, const struct thread_args *a);
 void arch_thread_free(struct thread *t);
+/* It has not run yet, and belongs to another silo now, which may leave it less. */
+void arch_thread_silo_changed(struct thread *t);
 /* Before registers of a thread that ran are read or written from outside: true when its state
  * is in memory (it is no CPU's `loaded`), else false and an IPI is needed first. */
 bool arch_thread_saved(struct thread *t);

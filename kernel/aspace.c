@@ -12,6 +12,7 @@
  * range that can be mapped.
  */
 #include "aspace_private.h"
+#include "info.h"
 
 #define TABLES_AT_ONCE 32
 
@@ -47,12 +48,25 @@ int aspace_make(struct account *a, struct aspace **out)
 		return -ENOMEM;
 	list_init(&as->dying);
 	as->choice_hint = CHOICE_LO;
-	if (info_page_frame && arch_map(&as->arch, USER_INFO_PAGE, info_page_frame, ARCH_R)) {
+	if (info_frame(0) && arch_map(&as->arch, USER_INFO_PAGE, info_frame(0), ARCH_R)) {
 		object_put(&as->object);
 		return -ENOMEM;
 	}
 	*out = as;
 	return 0;
+}
+
+void aspace_withhold(struct aspace *as, uint32_t silo_flags)
+{
+	uint32_t withheld = as->withheld | (silo_flags & INFO_WITHHOLDS);
+	int err;
+
+	if (withheld == as->withheld)
+		return;
+	as->withheld = withheld;
+	err = arch_map(&as->arch, USER_INFO_PAGE, info_frame(withheld), ARCH_R);
+	assert(!err); /* its tables are there */
+	arch_tlb_flush(&as->arch, USER_INFO_PAGE, 1);
 }
 
 bool prot_permitted(uint32_t rights, uint32_t prot)

@@ -25,10 +25,8 @@ struct aspace {
 	uint32_t spare_count;
 	uint64_t resident; /* [K] bytes mapped present */
 	struct list dying; /* [K] while it is taken apart in slices */
+	uint32_t withheld; /* [K] silo flags that its information page shows */
 };
-
-/* The information page's frame, mapped into every address space; 0: none yet. */
-extern paddr_t info_page_frame;
 
 /* Its account is a new part of `a`, which pays for it, its page tables and mappings. -ENOMEM. */
 must_check int aspace_make(struct account *a, struct aspace **out);
@@ -36,6 +34,9 @@ must_check int aspace_make(struct account *a, struct aspace **out);
 must_check int aspace_map_vmo(struct aspace *as, struct vmo *v, uint64_t offset, uint64_t len,
 			      uint32_t flags, struct cap *through, uint64_t *addr);
 void aspace_unmap_range(struct aspace *as, uint64_t addr, uint64_t len);
+/* A process of a silo with these flags will run in it: the information page says what it lacks.
+ * What one process in an address space lacks, it says to all. */
+void aspace_withhold(struct aspace *as, uint32_t silo_flags);
 
 /* Serve a page fault of `t` at `addr`. 0: retry the instruction; K_RESTART: `t` is parked at the
  * pager; else -EFAULT with *reason (enum fault_reason). */

@@ -26,6 +26,8 @@ struct cpu {
 	bool online;
 	bool resched;	       /* [K] pick again before leaving; entry.S tests both */
 	bool attention;	       /* [K] leave by kernel_leave: a timer or the slice changed */
+	bool bases_off;	       /* [K] arch: the fast paths must not be taken */
+	const bool zero;       /* read with the three before it */
 	struct silo *payer;    /* [K] who pays for the time since `since` */
 	uint64_t since;	       /* [K] TSC at the last charge */
 	uint64_t slice_end;    /* [K] ns; DEADLINE_NEVER when nobody waits */
@@ -54,7 +56,7 @@ struct kernel_lock {
 
 extern struct kernel_lock kernel_lock;
 extern uint64_t lock_hold_max, lock_hold_where; /* as in struct system_info */
-extern bool lock_measured; /* boot option lock=measure */
+extern bool lock_measured;			/* boot option lock=measure */
 void lock_measure(void);
 void lock_kernel_slow(void);
 

@@ -2,18 +2,17 @@
 /*
  * machine.c: calls on the machine as a whole: clocks, totals, reset.
  *
- * Monotonic time and the wall-clock offset stand in the information page, which
- * programs read without a call; its `seq` is odd while the offset changes.
+ * Monotonic time and the wall-clock offset stand in the information page (info.c),
+ * which programs read without a call.
  */
 #include "arch.h"
 #include "cpu.h"
 #include "device.h"
+#include "info.h"
 #include "log.h"
 #include "memory.h"
 #include "process.h"
 #include "syscall.h"
-
-extern struct info_page *info_page; /* main.c: the kernel's view of it */
 
 int64_t sys_clock_read(struct thread *cur)
 {
@@ -28,10 +27,7 @@ int64_t sys_clock_set(struct thread *cur, handle_t clock, int64_t offset)
 
 	if (err)
 		return err;
-	__atomic_store_n(&info_page->seq, info_page->seq + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	__atomic_store_n(&info_page->wall_offset, (uint64_t)offset, __ATOMIC_RELAXED);
-	__atomic_store_n(&info_page->seq, info_page->seq + 1, __ATOMIC_RELEASE);
+	info_wall_set((uint64_t)offset);
 	return 0;
 }
 

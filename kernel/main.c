@@ -8,6 +8,7 @@
  */
 #include "channel.h"
 #include "device.h"
+#include "info.h"
 #include "log.h"
 #include "memory.h"
 #include "process.h"
@@ -25,20 +26,7 @@ extern const uint8_t boot0_image[];
 
 struct cpu cpus[CPUS_MAX];
 unsigned cpu_count = 1;
-paddr_t info_page_frame;
-struct info_page *info_page;
-static uint32_t time_mult, time_shift;
 static struct object log_object, clock_object;
-
-uint64_t cycles_to_ns(uint64_t cycles)
-{
-	return (uint64_t)(((unsigned __int128)cycles * time_mult) >> time_shift);
-}
-
-uint64_t ns_to_cycles(uint64_t ns)
-{
-	return (ns / time_mult << time_shift) + (ns % time_mult << time_shift) / time_mult;
-}
 
 /* A word `name=value` of the command line; NULL: not there. */
 static const char *option(const char *name)
@@ -49,18 +37,6 @@ static const char *option(const char *name)
 		if ((p == boot.cmdline || p[-1] == ' ') && strncmp(p, name, n) == 0)
 			return p + n;
 	return NULL;
-}
-
-static void info_page_make(void)
-{
-	info_page_frame = frame_alloc(&root_account, FRAME_KERNEL);
-	assert(info_page_frame);
-	info_page = phys_to_virt(info_page_frame);
-	info_page->version = 1;
-	arch_time_params(&info_page->tsc_base, &info_page->mult, &info_page->shift);
-	time_mult = info_page->mult;
-	time_shift = info_page->shift;
-	info_page->xcr0 = arch_xcr0();
 }
 
 static unsigned smp_limit(void)
@@ -193,7 +169,7 @@ noreturn void kernel_cpu_main(struct cpu *c)
 {
 	lock_kernel();
 	cpu_begin(c);
-	info_page->cpus++;
+	info_cpu_online();
 	sched_pick();
 	sched_timer_check(this_cpu());
 	arch_leave();
@@ -205,7 +181,7 @@ noreturn void kernel_main(void)
 	arch_init();
 	random_init();
 	log_options(boot.cmdline);
-	info_page_make();
+	info_init();
 	if (option("lock=measure"))
 		lock_measure();
 	memory_poisoned = option("memory=poison") != NULL;
@@ -218,7 +194,7 @@ noreturn void kernel_main(void)
 	object_init(&clock_object, OBJ_CLOCK, &root_account);
 	lock_kernel();
 	cpu_begin(&cpus[0]);
-	info_page->cpus = 1;
+	info_cpu_online();
 	boot0_start();
 	arch_start_cpus(smp_limit());
 	klog(LOG_BOOT, LOG_INFO, "%u CPUs", cpu_count);

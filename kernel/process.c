@@ -135,6 +135,7 @@ int process_make(struct silo *s, struct aspace *as, const struct process_args *a
 	process_limit_memory(p);
 	p->aspace = as;
 	object_get(&as->object);
+	aspace_withhold(as, s->flags);
 	handle_table_init(&p->table, p, p->account);
 	list_init(&p->threads);
 	list_init(&p->watches);
@@ -598,6 +599,7 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 	if (!as->object.account->holder)
 		as->object.account->holder = p; /* below who made it: mostly this process */
 	p->aspace = as;
+	aspace_withhold(as, p->silo->flags);
 	program_set(p, &a.process);
 	p->pledges = p->next_pledges & a.process.pledges;
 	process_identity_update(p);

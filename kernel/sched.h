@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "cpu.h"
+#include "info.h"
 #include "thread.h"
 
 #define SLICE_NS       5000000ull
@@ -49,7 +50,6 @@ static inline void sched_timer_check(struct cpu *c)
 	}
 }
 void thread_band_set(struct thread *t, enum band b);
-uint64_t cycles_to_ns(uint64_t cycles), ns_to_cycles(uint64_t ns); /* main.c */
 uint64_t thread_cycles(const struct thread *t); /* charged, and since the last charge */
 void sched_shares(struct silo *s, uint32_t shares); /* not 0 */
 void sched_tick(struct cpu *c, uint64_t now);

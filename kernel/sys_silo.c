@@ -379,10 +379,12 @@ static void commit_attach(struct silo *s, struct process *p)
 	p->object.account = s->account; /* where its place among the processes counts */
 	account_get(s->account);
 	process_limit_memory(p);
+	aspace_withhold(p->aspace, s->flags);
 	list_for_each (t, &p->threads, struct thread, process_node) {
 		t->own_band = t->band = s->band;
 		t->payer = s;
 		t->cpus = t->affinity & s->affinity;
+		arch_thread_silo_changed(t);
 	}
 	process_identity_update(p);
 	silo_process_made(s, p);

@@ -9,6 +9,7 @@
  * Numbers and behaviour: Linux x86_64, section 2 of its manual pages; docs/shim.md has the table.
  */
 #include "shim/state.h"
+#include "sys/info.h"
 
 #define AT_ENTRY     9
 #define ARCH_SET_GS  0x1001
@@ -110,15 +111,21 @@ uint64_t shim_init(uint64_t *argc)
 
 static int64_t shim_arch_prctl(uint64_t code, uint64_t addr)
 {
+	bool no_fsgsbase = info_page()->withheld & SILO_NO_FSGSBASE;
 	uint64_t fs;
 
 	switch (code) {
 	case ARCH_SET_FS:
 		if (addr >= USER_HI)
 			return -EPERM;
-		__asm__ volatile("wrfsbase %0" : : "r"(addr));
+		if (no_fsgsbase)
+			shim_set_fs(addr);
+		else
+			__asm__ volatile("wrfsbase %0" : : "r"(addr));
 		return 0;
 	case ARCH_GET_FS:
+		if (no_fsgsbase)
+			return -ENOSYS;
 		__asm__ volatile("rdfsbase %0" : "=r"(fs));
 		return shim_copy((void *)addr, &fs, sizeof(fs));
 	case ARCH_SET_GS: /* GS is the shim's */ return -EPERM;

@@ -10,6 +10,8 @@
  *
  * Spec: docs/shim.md.
  */
+#include "syscall_numbers.h"
+
 #define INFO_PAGE	0x7ffffffe0000
 #define INFO_TSC_BASE	8
 #define INFO_MULT	16
@@ -25,6 +27,7 @@
 #define BLOCK_SAVE0	96
 #define BLOCK_SAVE1	104
 #define BLOCK_SAVE2	112
+#define BLOCK_SELF	120
 #define BUSY_DECLINED	2
 #define REASON_BREAKPOINT 10
 #define REASON_INTERRUPT 16
@@ -128,9 +131,11 @@ shim_child:
 clock_fast:
 	cmp	$1, %edi
 	jne	clock_slow
+	movabs	$INFO_PAGE, %r11
+	cmpl	$0, INFO_MULT(%r11)	/* no counter in this silo */
+	je	clock_slow
 	mov	%rdx, %gs:BLOCK_SAVE1
 	mov	%rcx, %gs:BLOCK_SAVE2
-	movabs	$INFO_PAGE, %r11
 	rdtsc
 	shl	$32, %rdx
 	or	%rdx, %rax
@@ -165,6 +170,31 @@ clock_slow:
 	mov	%r10, %rcx
 	call	shim_call
 	jmp	leave
+
+	/* void shim_set_fs(base): by the kernel, which takes all registers (struct thread_regs). */
+	.globl shim_set_fs
+	.hidden shim_set_fs
+shim_set_fs:
+	sub	$160, %rsp
+	mov	%rbx, 8(%rsp)
+	mov	%rbp, 48(%rsp)
+	lea	160(%rsp), %rax
+	mov	%rax, 56(%rsp)
+	mov	%r12, 96(%rsp)
+	mov	%r13, 104(%rsp)
+	mov	%r14, 112(%rsp)
+	mov	%r15, 120(%rsp)
+	lea	1f(%rip), %rax
+	mov	%rax, 128(%rsp)
+	movq	$2, 136(%rsp)
+	mov	%rdi, 144(%rsp)
+	mov	%gs:BLOCK_SELF, %rax
+	mov	%rax, 152(%rsp)
+	mov	%rsp, %rdi
+	mov	$SYS_upcall_return, %eax
+	syscall				/* comes back at 1; here only when that is refused */
+	add	$160, %rsp
+1:	ret
 
 	/* int64_t shim_copy(dst, src, len) */
 	.globl shim_copy

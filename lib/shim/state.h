@@ -69,6 +69,7 @@ static inline struct thread_block *shim_block(void)
 /* entry.S: copy between shim and program; 0 or -EFAULT (then part may be copied). */
 int64_t shim_copy(void *dst, const void *src, uint64_t len);
 void shim_child(void);
+void shim_set_fs(uint64_t base); /* where the instruction is withheld */
 
 /* From entry.S. */
 uint64_t shim_init(uint64_t *argc);

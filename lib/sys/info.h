@@ -3,10 +3,10 @@
  * info.h: time, and what else the information page says, without a system call. The kernel maps
  * that page read-only at USER_INFO_PAGE in every address space. Works without libc.
  *
- * A silo without the time stamp counter (SILO_NO_TSC) must call sys_clock_read instead.
+ * In a silo without the time stamp counter (SILO_NO_TSC) time costs a system call.
  */
 #pragma once
-#include "abi/types.h"
+#include "sys/sys.h"
 
 static inline const volatile struct info_page *info_page(void)
 {
@@ -26,6 +26,8 @@ static inline uint64_t time_now(void)
 {
 	const volatile struct info_page *info = info_page();
 
+	if (!info->mult)
+		return (uint64_t)sys_clock_read();
 	return (uint64_t)(((unsigned __int128)(tsc_read() - info->tsc_base) * info->mult) >>
 			  info->shift);
 }

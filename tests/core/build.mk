@@ -2,7 +2,7 @@
 # Tests of the kernel alone: each boots as boot/init. See core.h.
 core-frame := tests/core/core.c
 core-libs := spawn elf cpio sys
-core-programs := hostile abuse holds handle memory pager ipc life process thread queue silo limits device libc
+core-programs := hostile abuse holds handle memory pager ipc life process thread queue silo limits withhold device libc
 CORE += $(core-programs:%=core_%) core_attack
 
 define core-program
@@ -26,5 +26,6 @@ core_process-smp := 1 4
 core_thread-smp := 1 4
 core_queue-smp := 1 4
 core_limits-smp := 1 4
+core_withhold-smp := 1 4
 core_libc-smp := 1 4
 core_attack-smp := 1 4

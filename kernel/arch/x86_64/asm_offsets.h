@@ -13,7 +13,8 @@
 #define CPU_LOADED    40
 #define CPU_SPACE     48
 #define CPU_INDEX     56
-#define CPU_RESCHED   65 /* and `attention` behind it */
+#define CPU_RESCHED   65 /* `attention`, `bases_off` and a 0 behind it */
+#define CPU_BASES_OFF 67
 #define CPU_PAYER     72
 #define CPU_SIZE      128
 
@@ -21,7 +22,7 @@
 #define AREA_RIP    0
 #define AREA_RFLAGS 16
 #define AREA_RSP    24
-#define AREA_XCR0   40
+#define AREA_CONTROL 40
 
 /* struct tss, through gs */
 #define TSS_RSP0 4
@@ -52,7 +53,7 @@
 #define T_FS	  (R_END + 0)
 #define T_GS	  (R_END + 8)
 #define T_FPU	  (R_END + 16)
-#define T_XCR0	  (R_END + 24)
+#define T_CONTROL (R_END + 24)
 #define T_UPCALL  (R_END + 32)
 #define T_ASPACE  (R_END + 48)
 
@@ -130,6 +131,9 @@
 #define USER_DS	    0x23
 #define USER_CS	    0x2b
 #define TSS_SEL	    0x30
+
+#define CR4_BIT_FSGSBASE 16
+#define GS_BASE_MSR	 0xc0000101
 
 #define SYSCALL_FIRST  0x4000
 #define SYSCALL_VECTOR 0x100

@@ -14,7 +14,7 @@ union tss tss_table[CPUS_MAX];
 static struct arch_cpu arch_cpus[CPUS_MAX];
 bool cpu_has_gigabyte;
 
-static uint64_t cr4_features;
+uint64_t cr4_normal;
 extern const uint64_t smap_sites_start[], smap_sites_end[];
 extern char syscall_entry[];
 
@@ -50,15 +50,15 @@ void cpu_check_features(void)
 	require(basic.c & 1u << 26, "XSAVE");
 	require(seven.b & 1u << 0, "FSGSBASE");
 	cpu_has_gigabyte = extended.d & 1u << 26;
-	cr4_features = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
+	cr4_normal = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE;
 	if (seven.b & 1u << 7)
-		cr4_features |= CR4_SMEP;
+		cr4_normal |= CR4_SMEP;
 	if (seven.b & 1u << 20)
-		cr4_features |= CR4_SMAP;
+		cr4_normal |= CR4_SMAP;
 	else
 		smap_patch_out();
 	if (seven.c & 1u << 2)
-		cr4_features |= CR4_UMIP;
+		cr4_normal |= CR4_UMIP;
 }
 
 static void segments_load(struct cpu *c, union tss *tss)
@@ -115,7 +115,7 @@ static void registers_set(struct cpu *c)
 
 	write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP | CR0_AM) &
 		  ~(CR0_EM | CR0_TS | CR0_NW | CR0_CD));
-	write_cr4(cr4_features);
+	write_cr4(cr4_normal);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
 	wrmsr(MSR_GS_BASE, (uint64_t)c);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
@@ -124,8 +124,8 @@ static void registers_set(struct cpu *c)
 	wrmsr(MSR_CSTAR, 0);
 	wrmsr(MSR_FMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_IOPL);
 	wrmsr(MSR_PAT, 0x0007040600070406ull); /* the power-on value: WB WT UC- UC, twice */
-	area->xcr0 = arch_xcr0();
-	xsetbv(area->xcr0);
+	area->control = arch_xcr0();
+	xsetbv(area->control);
 	area->cs = USER_CS;
 	area->ss = USER_DS;
 	c->scratch[1] = (uint64_t)area;

@@ -13,6 +13,7 @@
  * switch between two threads have a path of their own: fastpath.S.
  */
 #include "asm_offsets.h"
+#include "control.inc"
 #include "syscall_numbers.h"
 
 	/* With the address remembered: without SMAP these become no-ops. */
@@ -196,10 +197,9 @@ bad_rip:
 	mov %gs:CPU_STACK_TOP, %rsp
 	jmp arch_bad_rip
 
-/* Extended state and bases of %rsi into memory, XCR0's value in %rax; %rdx is 0 after. */
+/* Extended state and FS base of %rsi into memory. XCR0's value is in %eax; %rdx is 0 after. */
 	.macro SAVE_EXTENDED
 	mov T_FPU(%rsi), %rcx
-	mov %gs:area_offset + AREA_XCR0, %rax
 	xor %edx, %edx
 	xsave64 (%rcx)
 	rdfsbase %r8
@@ -216,10 +216,8 @@ bad_rip:
 	mov %rax, %cr3
 	.endm
 
-exchange:
-	test %rdi, %rdi
-	jz idle
-	mov %gs:CPU_LOADED, %rsi		/* `nobody` when none: saved in vain */
+/* Extended state and bases: those of %rsi into memory, bases of %rdi into the processor. */
+	.macro EXCHANGE_BASES
 	SAVE_EXTENDED
 	mov T_FS(%rdi), %r8
 	wrfsbase %r8
@@ -229,8 +227,16 @@ exchange:
 	wrgsbase %r9
 	swapgs
 	mov %r8, T_GS(%rsi)
-	cmp T_XCR0(%rdi), %rax
-	jne change_xcr0
+	.endm
+
+exchange:
+	test %rdi, %rdi
+	jz idle
+	mov %gs:CPU_LOADED, %rsi		/* `nobody` when none: saved in vain */
+	mov %gs:area_offset + AREA_CONTROL, %rax
+	cmp T_CONTROL(%rdi), %rax
+	jne exchange_control
+	EXCHANGE_BASES
 1:	mov T_FPU(%rdi), %rcx
 	xrstor64 (%rcx)
 	mov T_ASPACE(%rdi), %r8
@@ -246,11 +252,13 @@ exchange:
 	mov %rdi, %gs:CPU_LOADED
 	jmp leave_loaded
 
-change_xcr0:
-	mov T_XCR0(%rdi), %rax
-	xor %ecx, %ecx
-	xsetbv
-	mov %rax, %gs:area_offset + AREA_XCR0
+exchange_control:
+	cmpb $0, %gs:CPU_BASES_OFF
+	je 3f
+	CONTROL_NORMAL %r8
+3:	EXCHANGE_BASES
+	mov T_CONTROL(%rdi), %rax
+	CHANGE_CONTROL %r8
 	jmp 1b
 
 /* Nobody to run: give the state back to memory, stand on the kernel's own page tables, halt.
@@ -259,6 +267,9 @@ idle:
 	mov %gs:CPU_LOADED, %rsi
 	cmp $nobody, %rsi
 	je 1f
+	cmpb $0, %gs:CPU_BASES_OFF
+	jne idle_control
+4:	mov %gs:area_offset + AREA_CONTROL, %rax
 	SAVE_EXTENDED
 	swapgs
 	rdgsbase %r8
@@ -275,6 +286,10 @@ idle:
 3:	sti
 	hlt
 	jmp 3b
+
+idle_control:
+	CONTROL_NORMAL %r8
+	jmp 4b
 
 /* ---- traps and interrupts ---- */
 	.globl trap_stubs
@@ -362,7 +377,10 @@ trap_ist:
 	cld
 	user_access_off
 	mov REGS_SIZE(%rsp), %rax
-	wrgsbase %rax
+	mov %rax, %rdx
+	shr $32, %rdx
+	mov $GS_BASE_MSR, %ecx			/* FSGSBASE may be off */
+	wrmsr
 	mov %rsp, %rdi
 	call trap_fatal
 

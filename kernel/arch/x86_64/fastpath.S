@@ -16,6 +16,7 @@
  * the vector saved in cur->regs. What must be equal in C is asserted in offsets.c.
  */
 #include "asm_offsets.h"
+#include "control.inc"
 #include "syscall_numbers.h"
 
 	.text
@@ -59,7 +60,7 @@
 	.macro CHECK_QUIET
 	cmpw $0, T_DYING(%rsp)
 	jne not_fast
-	cmpw $0, %gs:CPU_RESCHED
+	cmpl $0, %gs:CPU_RESCHED		/* and `attention`, `bases_off` */
 	jne not_fast
 	.endm
 
@@ -68,7 +69,7 @@
 	.macro SWITCH_STATE
 	mov %rdx, %r14
 	mov T_FPU(%rsp), %rcx
-	mov %gs:area_offset + AREA_XCR0, %rax
+	mov %gs:area_offset + AREA_CONTROL, %rax
 	xor %edx, %edx
 	xsave64 (%rcx)
 	mov T_GS(%r15), %rbx
@@ -81,13 +82,11 @@
 	mov %r11, T_FS(%rsp)
 	mov T_FS(%r15), %r11
 	wrfsbase %r11
-	mov T_XCR0(%r15), %rbx
+	mov T_CONTROL(%r15), %rbx
 	cmp %rbx, %rax
 	je 1f
 	mov %rbx, %rax
-	xor %ecx, %ecx
-	xsetbv
-	mov %rax, %gs:area_offset + AREA_XCR0
+	CHANGE_CONTROL %rbx
 1:	mov T_FPU(%r15), %rcx
 	xrstor64 (%rcx)
 	mov %r14, %rdx

@@ -14,7 +14,7 @@
 union entry_area {
 	struct {
 		uint64_t rip, cs, rflags, rsp, ss; /* ready-made frame: IRETQ to the upcall entry */
-		uint64_t xcr0;			   /* what the register holds */
+		uint64_t control;		   /* what the registers hold: control.inc */
 	};
 	char stride[sizeof(struct cpu)];
 };
@@ -45,6 +45,7 @@ void cpu_check_features(void); /* panics when a required one is missing */
 /* Tables, registers and features of the CPU that runs this. Stacks must be set. */
 void cpu_setup(struct cpu *c, uint64_t stack_top, uint64_t ist_base);
 extern bool cpu_has_gigabyte;
+extern uint64_t cr4_normal; /* while nothing is withheld from the thread that runs */
 
 /* ---- boot ---- */
 extern paddr_t boot_low_page; /* below 1 MiB, for starting CPUs; 0: none */

@@ -19,9 +19,9 @@ struct regs {
 
 struct arch_thread {
 	uint64_t fs, gs;
-	void *fpu;	 /* XSAVE area, one frame */
-	uint64_t xcr0;	 /* of its silo */
-	uint64_t upcall; /* copy of the process's, for the CPU's frame */
+	void *fpu;	  /* XSAVE area, one frame */
+	uint64_t control; /* low half: XCR0; high half: bits of CR4 that are not as usual */
+	uint64_t upcall;  /* copy of the process's, for the CPU's frame */
 };
 
 struct arch_aspace {

@@ -90,10 +90,32 @@ static void state_drop(struct thread *t)
 		this_cpu()->loaded = &nobody;
 }
 
+/* What the thread's silo leaves it. */
+static uint64_t control_word(const struct silo *s)
+{
+	uint64_t flips = (s->flags & SILO_NO_TSC ? CR4_TSD : 0) |
+			 (s->flags & SILO_NO_FSGSBASE ? CR4_FSGSBASE : 0);
+
+	return xcr0_sane(s->xcr0, arch_xcr0()) | flips << 32;
+}
+
+static uint32_t thread_xcr0(const struct thread *t)
+{
+	return (uint32_t)t->arch.control;
+}
+
+void arch_thread_silo_changed(struct thread *t)
+{
+	struct xsave *x = t->arch.fpu;
+
+	t->arch.control = control_word(t->process->silo);
+	x->xstate_bv &= thread_xcr0(t); /* what is withheld starts anew */
+	state_drop(t);
+}
+
 int arch_thread_init(struct thread *t, const struct thread_args *a)
 {
-	uint64_t upcall = t->process ? t->process->upcall : 0;
-	uint64_t xcr0 = t->process && t->process->silo ? t->process->silo->xcr0 : 0;
+	uint64_t upcall = t->process->upcall;
 	struct xsave *x;
 
 	assert(((uint64_t)&t->regs & 15) == 0); /* where traps store */
@@ -112,7 +134,7 @@ int arch_thread_init(struct thread *t, const struct thread_args *a)
 	x->mxcsr = 0x1f80; /* XRSTOR reads it even when xstate_bv says initial */
 	t->arch.fs = a->fs;
 	t->arch.gs = a->gs;
-	t->arch.xcr0 = xcr0_sane(xcr0 ? xcr0 : UINT64_MAX, arch_xcr0());
+	t->arch.control = control_word(t->process->silo);
 	t->arch.upcall = upcall;
 	t->regs = (struct regs){.rip = a->entry,
 				.rsp = a->sp,
@@ -133,14 +155,28 @@ void arch_thread_free(struct thread *t)
 	t->arch.fpu = NULL;
 }
 
+/* The kernel's own instructions on bases need CR4 as usual; arch_leave changes it back. */
+static uint64_t control_normal(void)
+{
+	struct cpu *c = this_cpu();
+	union entry_area *area = &entry_areas[c->index];
+
+	if (c->bases_off) {
+		write_cr4(cr4_normal);
+		c->bases_off = false;
+		area->control = (uint32_t)area->control;
+	}
+	return (uint32_t)area->control;
+}
+
 /* Lock held. What arch_leave does when it changes threads. */
 static void state_save(struct thread *t)
 {
-	uint64_t fs, gs, xcr0 = entry_areas[this_cpu()->index].xcr0;
+	uint64_t fs, gs, xcr0 = control_normal();
 
 	__asm__ volatile("xsave64 (%0)"
 			 :
-			 : "r"(t->arch.fpu), "a"((uint32_t)xcr0), "d"((uint32_t)(xcr0 >> 32))
+			 : "r"(t->arch.fpu), "a"((uint32_t)xcr0), "d"(0)
 			 : "memory");
 	__asm__ volatile("rdfsbase %0\n\t"
 			 "swapgs\n\t"
@@ -206,12 +242,18 @@ void arch_regs_get(struct thread *t, struct thread_regs *out)
 /* Into the processor, which holds the rest of its state already. */
 static void bases_load(const struct thread *t)
 {
+	bool off = this_cpu()->bases_off;
+
+	if (unlikely(off))
+		write_cr4(cr4_normal);
 	__asm__ volatile("wrfsbase %0\n\t"
 			 "swapgs\n\t"
 			 "wrgsbase %1\n\t"
 			 "swapgs"
 			 :
 			 : "r"(t->arch.fs), "r"(t->arch.gs));
+	if (unlikely(off))
+		write_cr4(cr4_normal ^ t->arch.control >> 32);
 }
 
 int arch_regs_set(struct thread *t, const struct thread_regs *in)
@@ -265,7 +307,7 @@ int arch_fpu_set(struct thread *t, const void *buf, uint64_t len)
 	if (len != arch_fpu_size())
 		return -EINVAL;
 	memcpy(&x, buf, sizeof(x));
-	if (x.xstate_bv & ~t->arch.xcr0 || x.xcomp_bv || x.mxcsr & ~mxcsr_mask())
+	if (x.xstate_bv & ~(uint64_t)thread_xcr0(t) || x.xcomp_bv || x.mxcsr & ~mxcsr_mask())
 		return -EINVAL;
 	for (unsigned i = 0; i < array_len(x.reserved); i++)
 		if (x.reserved[i])

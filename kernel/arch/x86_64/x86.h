@@ -15,6 +15,7 @@
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
 
+#define CR4_TSD	       (1ull << 2)
 #define CR4_PAE	       (1ull << 5)
 #define CR4_PGE	       (1ull << 7)
 #define CR4_OSFXSR     (1ull << 9)
