@@ -29,7 +29,7 @@ static inline void entity_link(const struct silo *s, struct sched_entity *e, uns
 {
 	struct list *head = &bands[b], *at = head->prev;
 
-	if (e->linked || s->throttled || list_empty(&e->threads))
+	if (e->linked || s->held || list_empty(&e->threads))
 		return;
 	if (e->vtime < band_vtime[b])
 		e->vtime = band_vtime[b];
@@ -88,7 +88,7 @@ static inline void enqueue(struct thread *t)
 
 	/* A server is not stopped with a request in hand because its client has overdrawn: it takes
 	 * its own silo's turns, and the time is the client's debt. */
-	if (unlikely(s->throttled))
+	if (unlikely(s->held))
 		s = t->process->silo;
 	e = &s->entity[b];
 
@@ -209,20 +209,31 @@ static noinline void next_enqueue(struct cpu *c)
 
 /* ---- time ------------------------------------------------------------------- */
 
-static void refill(struct timer *tm)
+/* It, and with it each silo below that no other one holds, has turns again. */
+static void release(struct silo *top, uint64_t now)
 {
-	struct silo *s = container_of(tm, struct silo, refill);
-	uint64_t now = arch_now();
-
-	s->period_start = now;
-	s->used_cycles = s->used_cycles > s->quota_cycles ? s->used_cycles - s->quota_cycles : 0;
-	if (s->throttled && (!s->quota_cycles || s->used_cycles < s->quota_cycles)) {
-		s->throttled = false;
+	top->throttled = false;
+	for (struct silo *s = top; s; s = silo_next(top, s)) {
+		if (--s->held)
+			continue;
 		s->throttled_ns += now - s->throttled_since;
 		for (unsigned b = 0; b < BANDS; b++)
 			entity_link(s, &s->entity[b], b);
-		sched_kick(this_cpu());
 	}
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i].online && (!cpus[i].cur || &cpus[i] == this_cpu()))
+			sched_kick(&cpus[i]);
+}
+
+static void refill(struct timer *tm)
+{
+	struct silo *s = container_of(tm, struct silo, refill);
+	uint64_t now = arch_now(), quota = s->quota_cycles;
+
+	s->period_start = now;
+	s->used_cycles = quota && s->used_cycles > quota ? s->used_cycles - quota : 0;
+	if (s->throttled && (!quota || s->used_cycles < quota))
+		release(s, now);
 	if (s->throttled || s->used_cycles)
 		timer_arm(&s->refill, now + s->period_ns);
 }
@@ -238,22 +249,34 @@ static void throttle(const struct silo *s, struct sched_entity *e)
 	entity_unlink(e);
 }
 
+static void hold(struct silo *top)
+{
+	uint64_t now = arch_now();
+
+	top->throttled = true;
+	for (struct silo *s = top; s; s = silo_next(top, s)) {
+		if (s->held++)
+			continue;
+		s->throttled_since = now;
+		for (unsigned b = 0; b < BANDS; b++)
+			throttle(s, &s->entity[b]);
+	}
+}
+
+/* The time counts for the quotas above, too. */
 static noinline void quota_use(struct silo *s, uint64_t cycles)
 {
-	uint64_t now;
-
-	s->used_cycles += cycles;
-	if (!s->refill.armed) {
-		s->refill.fire = refill;
-		timer_arm(&s->refill, arch_now() + s->period_ns);
+	for (; s; s = s->parent) {
+		if (!s->quota_cycles)
+			continue;
+		s->used_cycles += cycles;
+		if (!s->refill.armed) {
+			s->refill.fire = refill;
+			timer_arm(&s->refill, arch_now() + s->period_ns);
+		}
+		if (!s->throttled && s->used_cycles >= s->quota_cycles)
+			hold(s);
 	}
-	if (s->throttled || s->used_cycles < s->quota_cycles)
-		return;
-	now = arch_now();
-	s->throttled = true;
-	s->throttled_since = now;
-	for (unsigned b = 0; b < BANDS; b++)
-		throttle(s, &s->entity[b]);
 }
 
 /* Did the virtual time of a linked entity reach that of the one behind it? */
@@ -284,7 +307,7 @@ static inline struct sched_entity *charge(struct cpu *c)
 		entity_unlink(e);
 		entity_link(s, e, b);
 	}
-	if (unlikely(s->quota_cycles))
+	if (unlikely(s->quotas))
 		quota_use(s, cycles);
 	return e;
 }
@@ -300,14 +323,21 @@ void sched_charge(struct cpu *c)
 	(void)charge(c);
 }
 
-/* Cycles that the payer may still use in its period, as a time; NEVER: no quota. */
-static uint64_t quota_end(const struct silo *s, uint64_t now)
+/* When the first of the quotas that count for the payer is used up; it is not held. */
+static noinline uint64_t quota_end(const struct silo *s, uint64_t now)
 {
-	if (!s->quota_cycles)
-		return DEADLINE_NEVER;
-	if (s->used_cycles >= s->quota_cycles)
-		return now;
-	return now + cycles_to_ns(s->quota_cycles - s->used_cycles) + 1000;
+	uint64_t end = DEADLINE_NEVER;
+
+	for (; s; s = s->parent) {
+		uint64_t left = s->quota_cycles - s->used_cycles, at = now;
+
+		if (!s->quota_cycles)
+			continue;
+		if (s->used_cycles < s->quota_cycles) /* else it was lowered: at the next charge */
+			at += cycles_to_ns(left) + 1000;
+		end = at < end ? at : end;
+	}
+	return end;
 }
 
 void sched_soon(struct cpu *c)
@@ -374,7 +404,7 @@ static inline struct thread *next_take(struct cpu *c)
 			next_enqueue(c);
 			return NULL;
 		}
-	if (unlikely(t->payer->throttled)) {
+	if (unlikely(t->payer->held)) {
 		next_enqueue(c);
 		return NULL;
 	}
@@ -431,7 +461,7 @@ static inline void slice_begin(struct cpu *c, const struct silo *payer)
 {
 	if (anyone_ready())
 		c->slice_end = arch_time_at(c->since) + SLICE_NS;
-	if (unlikely(payer->quota_cycles) && !payer->throttled) {
+	if (unlikely(payer->quotas) && !payer->held) {
 		uint64_t end = quota_end(payer, arch_time_at(c->since));
 
 		if (end < c->slice_end)
@@ -505,12 +535,14 @@ void thread_band_set(struct thread *t, enum band b)
 
 static void thread_follow_silo(struct thread *t, bool runs)
 {
-	struct silo *s = t->process->silo;
-
-	t->cpus = t->affinity & s->affinity;
+	t->cpus = t->affinity & t->process->silo->affinity;
+	if (t->run == THREAD_NEW)
+		return;
 	if (runs) {
 		t->suspended &= ~SUSPENDED_SILO;
 		thread_unsuspended(t);
+		if (t->run == THREAD_RUNNING && !(t->cpus >> t->cpu->index & 1))
+			sched_kick(t->cpu);
 		return;
 	}
 	t->suspended |= SUSPENDED_SILO;
@@ -525,6 +557,6 @@ void sched_silo_changed(struct silo *s)
 
 	list_for_each (p, &s->processes, struct process, silo_node)
 		list_for_each (t, &p->threads, struct thread, process_node)
-			if (t->run != THREAD_NEW && t->run != THREAD_DEAD)
+			if (t->run != THREAD_DEAD)
 				thread_follow_silo(t, runs);
 }

@@ -19,10 +19,10 @@
 #include "process.h"
 #include "queue.h"
 
-#define SHARES_MAX     (1u << 20)
-#define QUOTA_MIN_US   100u
-#define PERIOD_MIN_US  1000u
-#define PERIOD_MAX_US  1000000u
+#define SHARES_MAX    (1u << 20)
+#define QUOTA_MIN_US  100u
+#define PERIOD_MIN_US 1000u
+#define PERIOD_MAX_US 1000000u
 
 struct silo *root_silo;
 
@@ -84,12 +84,11 @@ bool silo_ended(const struct silo *s)
 
 /* ---- the tree ------------------------------------------------------------------ */
 
-/* The silo that follows `s` when the tree below the root is walked; NULL: that was the last. */
-static struct silo *tree_next(struct silo *s)
+struct silo *silo_next(struct silo *top, struct silo *s)
 {
 	if (!list_empty(&s->children))
 		return list_first(&s->children, struct silo, child_node);
-	while (s != root_silo) {
+	while (s != top) {
 		struct silo *parent = s->parent;
 
 		if (s->child_node.next != &parent->children)
@@ -104,7 +103,7 @@ struct silo *silo_by_id(uint32_t id)
 	struct silo *s = root_silo;
 
 	while (s && s->id != id)
-		s = tree_next(s);
+		s = silo_next(root_silo, s);
 	return s;
 }
 
@@ -168,6 +167,9 @@ int silo_make(struct silo *parent, const struct silo_args *a, struct silo **out)
 	s->xcr0 = a->xcr0 ? a->xcr0 : parent->xcr0;
 	s->parent = parent;
 	object_get(&parent->object);
+	s->quotas = parent->quotas;
+	s->held = parent->held;
+	s->throttled_since = s->held ? arch_now() : 0;
 	list_add_tail(&parent->children, &s->child_node);
 	for (unsigned k = 0; !err && k < LIMIT_KEYS; k++)
 		err = silo_limit_set(s, k, a->limits[k]);
@@ -236,10 +238,69 @@ int silo_limits_check(const uint64_t limits[LIMIT_KEYS])
 	return cpu_limits_valid(limits) ? 0 : -EINVAL;
 }
 
-static void quota_changed(struct silo *s)
+/* A quota of `q` us in each `p` is no more of a CPU than `limits` of somebody else's. */
+static bool quota_within(uint64_t q, uint64_t p, const uint64_t limits[LIMIT_KEYS])
 {
-	s->period_ns = s->limits[LIMIT_CPU_PERIOD_US] * 1000;
-	s->quota_cycles = ns_to_cycles(s->limits[LIMIT_CPU_QUOTA_US] * 1000);
+	return q * limits[LIMIT_CPU_PERIOD_US] <= limits[LIMIT_CPU_QUOTA_US] * p;
+}
+
+static bool quota_allowed(const struct silo *parent, uint64_t quota, uint64_t period)
+{
+	for (; quota && parent; parent = parent->parent)
+		if (parent->quota_cycles && !quota_within(quota, period, parent->limits))
+			return false;
+	return true;
+}
+
+int silo_cpu_allowed(const struct silo *parent, const uint64_t limits[LIMIT_KEYS],
+		     enum limit_key key)
+{
+	uint64_t affinity = limits[LIMIT_AFFINITY];
+
+	if (key == LIMIT_CPU_SHARES && parent != root_silo &&
+	    limits[LIMIT_CPU_SHARES] > parent->shares)
+		return -EPERM;
+	if ((key == LIMIT_CPU_QUOTA_US || key == LIMIT_CPU_PERIOD_US) &&
+	    !quota_allowed(parent, limits[LIMIT_CPU_QUOTA_US], limits[LIMIT_CPU_PERIOD_US]))
+		return -EPERM;
+	if (key == LIMIT_AFFINITY && affinity && !(affinity & parent->affinity))
+		return -EINVAL;
+	return 0;
+}
+
+/* What it was given, within what its parent has. The root silo bounds nobody. */
+static void cpu_narrow_one(struct silo *s)
+{
+	const struct silo *parent = s->parent;
+	uint64_t own = s->limits[LIMIT_AFFINITY], before = s->affinity;
+	uint64_t shares = s->limits[LIMIT_CPU_SHARES];
+
+	shares = shares ? shares : SHARES_DEFAULT;
+	if (parent != root_silo && shares > parent->shares)
+		shares = parent->shares;
+	sched_shares(s, (uint32_t)shares);
+	s->affinity = (own ? own : UINT64_MAX) & parent->affinity;
+	if (s->affinity != before)
+		sched_silo_changed(s);
+}
+
+/* The limits of CPUs of a silo have changed: those below have no more than it. */
+static void cpu_narrow(struct silo *top)
+{
+	for (struct silo *s = top; s; s = silo_next(top, s))
+		cpu_narrow_one(s);
+}
+
+static void quota_changed(struct silo *top)
+{
+	bool had = top->quota_cycles;
+
+	top->period_ns = top->limits[LIMIT_CPU_PERIOD_US] * 1000;
+	top->quota_cycles = ns_to_cycles(top->limits[LIMIT_CPU_QUOTA_US] * 1000);
+	if (had == (top->quota_cycles != 0))
+		return;
+	for (struct silo *s = top; s; s = silo_next(top, s))
+		s->quotas = (uint8_t)(had ? s->quotas - 1 : s->quotas + 1);
 }
 
 int silo_limit_set(struct silo *s, enum limit_key key, uint64_t value)
@@ -261,10 +322,10 @@ int silo_limit_set(struct silo *s, enum limit_key key, uint64_t value)
 		if (err)
 			return err;
 		break;
-	case LIMIT_CPU_SHARES: sched_shares(s, value ? (uint32_t)value : SHARES_DEFAULT); break;
+	case LIMIT_CPU_SHARES:
 	case LIMIT_CPU_QUOTA_US:
-	case LIMIT_CPU_PERIOD_US: break; /* below, when stored */
-	case LIMIT_AFFINITY: s->affinity = value ? value : UINT64_MAX; break;
+	case LIMIT_CPU_PERIOD_US:
+	case LIMIT_AFFINITY:
 	case LIMIT_PROCESS_MEMORY: /* below, when stored */
 	case LIMIT_PROCESS_THREADS:
 	case LIMIT_PROCESS_HANDLES:
@@ -276,8 +337,8 @@ int silo_limit_set(struct silo *s, enum limit_key key, uint64_t value)
 			process_limit_memory(p);
 	if (key == LIMIT_CPU_QUOTA_US || key == LIMIT_CPU_PERIOD_US)
 		quota_changed(s);
-	if (key == LIMIT_AFFINITY)
-		sched_silo_changed(s);
+	if (key == LIMIT_AFFINITY || key == LIMIT_CPU_SHARES)
+		cpu_narrow(s);
 	return 0;
 }
 _Static_assert((int)LIMIT_MEMORY == RES_MEMORY && (int)LIMIT_PROCESSES == RES_PROCESSES &&

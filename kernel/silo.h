@@ -40,10 +40,13 @@ struct silo {
 	uint64_t share_cost; /* virtual time of 1 << SHARE_SHIFT cycles (sched_shares) */
 	uint64_t quota_cycles, period_ns; /* 0: no quota */
 	uint64_t period_start, used_cycles;
-	bool throttled;
+	bool throttled; /* its quota is used up */
+	/* From it up to the root: silos with a quota; throttled ones, for its threads to wait for.
+	 */
+	uint8_t quotas, held;
 	struct timer refill;
 	uint64_t cpu_cycles, throttled_ns, throttled_since;
-	uint64_t affinity;
+	uint64_t affinity;	     /* its own within its parent's */
 	uint64_t quarantined;	     /* DMA bytes that keep it a zombie */
 	bool ending;		     /* its processes are being ended; the state follows */
 	const struct thread *killer; /* its KILL is being repeated; compared, never followed */
@@ -73,6 +76,12 @@ must_check int silo_takes(struct silo *s);
 must_check int silo_limit_set(struct silo *s, enum limit_key key, uint64_t value);
 /* Do these limits contradict each other or the machine? 0 or -EINVAL. */
 must_check int silo_limits_check(const uint64_t limits[LIMIT_KEYS]);
+/* May a silo below `parent` be given limits[key]? -EPERM: more of the CPUs than that has; -EINVAL:
+ * no CPU that it has. */
+must_check int silo_cpu_allowed(const struct silo *parent, const uint64_t limits[LIMIT_KEYS],
+				enum limit_key key);
+/* The silo that follows `s` when the tree from `top` down is walked; NULL: that was the last. */
+struct silo *silo_next(struct silo *top, struct silo *s);
 void silo_process_made(struct silo *s, struct process *p);  /* process.c: the first is main */
 void silo_process_ended(struct silo *s, struct process *p); /* p is a corpse now */
 void silo_process_gone(struct silo *s, struct process *p);  /* p holds no memory any more */

@@ -80,6 +80,12 @@ static int child_allowed(const struct silo *parent, const struct silo_args *a)
 		return -EPERM;
 	if (a->xcr0 & ~parent->xcr0)
 		return -EPERM;
+	for (unsigned key = 0; key < LIMIT_KEYS; key++) {
+		int err = silo_cpu_allowed(parent, a->limits, key);
+
+		if (err)
+			return err;
+	}
 	if (silo_by_id(a->id))
 		return -EEXIST;
 	return parent->depth + 1 > SILO_DEPTH_MAX ? -EMLINK : 0;
@@ -233,6 +239,8 @@ int64_t sys_silo_limit(struct thread *cur, handle_t silo, uint32_t key, uint64_t
 	memcpy(limits, s->limits, sizeof(limits));
 	limits[key] = value;
 	err = silo_limits_check(limits);
+	if (!err)
+		err = silo_cpu_allowed(s->parent, limits, key);
 	return err ? err : silo_limit_set(s, key, value);
 }
 

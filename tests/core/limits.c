@@ -494,6 +494,235 @@ static void posted_within(void)
 	core_silo_end(silo);
 }
 
+/* ---- CPUs
+ * ---------------------------------------------------------------------------------------- */
+
+static int role_spin(void)
+{
+	for (;;)
+		__asm__ volatile("pause");
+	return 0;
+}
+
+static int64_t below(handle_t parent, uint32_t id, enum limit_key key, uint64_t value)
+{
+	struct silo_args args = {.id = id};
+
+	args.limits[key] = value;
+	return sys_silo_create(parent, &args);
+}
+
+static int64_t make_below(handle_t parent, uint32_t id)
+{
+	return below(parent, id, LIMIT_MEMORY, 0);
+}
+
+static void run(handle_t silo)
+{
+	for (uint32_t op = SILO_OP_LOAD; op <= SILO_OP_START; op++)
+		OK(sys_silo_control(silo, op, 0));
+}
+
+static void discard(handle_t silo)
+{
+	OK(sys_silo_control(silo, SILO_OP_DESTROY, 0));
+	core_close(silo);
+}
+
+static uint64_t limit_of(handle_t silo, enum limit_key key)
+{
+	struct silo_info info;
+
+	OK(sys_silo_info(silo, &info));
+	return info.limits[key];
+}
+
+static uint64_t cpu_used(handle_t silo)
+{
+	struct silo_info info;
+
+	OK(sys_silo_info(silo, &info));
+	return info.cpu_ns;
+}
+
+static void shares_refused(void)
+{
+	handle_t outer = TAKE(below(core_silo, 100, LIMIT_CPU_SHARES, 512)), inner, deep;
+
+	REFUSED(below(outer, 101, LIMIT_CPU_SHARES, 513), EPERM);
+	inner = TAKE(below(outer, 101, LIMIT_CPU_SHARES, 512));
+	REFUSED(sys_silo_limit(inner, LIMIT_CPU_SHARES, 513), EPERM);
+	CHECK_EQ(limit_of(inner, LIMIT_CPU_SHARES), 512);
+	OK(sys_silo_limit(outer, LIMIT_CPU_SHARES, 100));
+	REFUSED(below(inner, 102, LIMIT_CPU_SHARES, 101),
+		EPERM); /* the inner one has no more now */
+	deep = TAKE(below(inner, 102, LIMIT_CPU_SHARES, 100));
+	OK(sys_silo_limit(inner, LIMIT_MEMORY, 1 << 20)); /* what it was given stays, unused */
+	OK(sys_silo_limit(outer, LIMIT_CPU_SHARES, 0));	  /* 1024 again */
+	OK(sys_silo_limit(deep, LIMIT_CPU_SHARES, 512));
+	REFUSED(sys_silo_limit(deep, LIMIT_CPU_SHARES, 513), EPERM);
+	OK(sys_silo_limit(inner, LIMIT_CPU_SHARES, 1024));
+	OK(sys_silo_limit(deep, LIMIT_CPU_SHARES, 0)); /* 1024 as well: nothing was asked for */
+	discard(deep);
+	discard(inner);
+	discard(outer);
+}
+
+/* A silo given as much as its neighbour gets a quarter when its parent has a quarter. */
+static void shares_narrowed(void)
+{
+	handle_t other = TAKE(below(core_silo, 103, LIMIT_CPU_SHARES, 1024));
+	handle_t outer = TAKE(below(core_silo, 100, LIMIT_CPU_SHARES, 1024));
+	handle_t inner = TAKE(below(outer, 101, LIMIT_CPU_SHARES, 1024));
+	uint64_t deadline = core_soon(), a, b;
+	struct spawned s[2];
+	bool quarter;
+
+	run(other);
+	run(inner);
+	OK(sys_silo_limit(outer, LIMIT_CPU_SHARES, 256));
+	OK(sys_silo_limit(other, LIMIT_AFFINITY, 1));
+	OK(sys_silo_limit(inner, LIMIT_AFFINITY, 1));
+	core_spawn(&s[0], "spin", NULL, other, NULL, 0);
+	core_spawn(&s[1], "spin", NULL, inner, NULL, 0);
+	do { /* a machine that loses its own CPU now and then needs longer to even out */
+		a = cpu_used(other);
+		b = cpu_used(inner);
+		OK(sys_thread_sleep(time_in(300 * NS_PER_MS)));
+		a = cpu_used(other) - a;
+		b = cpu_used(inner) - b;
+		quarter = a > 3 * b && a < 5 * b;
+	} while (!quarter && time_now() < deadline);
+	CHECK(quarter);
+	spawn_discard(&s[0]);
+	spawn_discard(&s[1]);
+	core_silo_end(inner);
+	core_silo_end(other);
+	discard(outer);
+}
+
+static void quota_set(handle_t silo, uint64_t quota, uint64_t period)
+{
+	OK(sys_silo_limit(silo, LIMIT_CPU_PERIOD_US, period));
+	OK(sys_silo_limit(silo, LIMIT_CPU_QUOTA_US, quota));
+}
+
+static void quota_refused(void)
+{
+	handle_t outer = TAKE(below(core_silo, 100, LIMIT_CPU_PERIOD_US, 10000)), inner, deep;
+	struct silo_args args = {.id = 101};
+
+	quota_set(outer, 2000, 10000); /* a fifth */
+	args.limits[LIMIT_CPU_QUOTA_US] = 20001;
+	args.limits[LIMIT_CPU_PERIOD_US] = 100000;
+	REFUSED(sys_silo_create(outer, &args), EPERM);
+	args.limits[LIMIT_CPU_QUOTA_US] = 20000;
+	inner = TAKE(sys_silo_create(outer, &args));
+	REFUSED(sys_silo_limit(inner, LIMIT_CPU_QUOTA_US, 20001), EPERM);
+	REFUSED(sys_silo_limit(inner, LIMIT_CPU_PERIOD_US, 99999), EPERM);
+	CHECK_EQ(limit_of(inner, LIMIT_CPU_QUOTA_US), 20000);
+	CHECK_EQ(limit_of(inner, LIMIT_CPU_PERIOD_US), 100000);
+	OK(sys_silo_limit(inner, LIMIT_CPU_QUOTA_US, 0)); /* its parent's is what it has */
+	args.id = 102;
+	args.limits[LIMIT_CPU_QUOTA_US] = 20001;
+	REFUSED(sys_silo_create(inner, &args), EPERM); /* two above */
+	args.limits[LIMIT_CPU_QUOTA_US] = 20000;
+	deep = TAKE(sys_silo_create(inner, &args));
+	OK(sys_silo_limit(outer, LIMIT_CPU_QUOTA_US, 0));
+	OK(sys_silo_limit(deep, LIMIT_CPU_QUOTA_US, 100000));
+	discard(deep);
+	discard(inner);
+	discard(outer);
+}
+
+/* Whatever is made below a silo, it uses no more time together than the silo may. */
+static void quota_together(void)
+{
+	handle_t outer = TAKE(below(core_silo, 100, LIMIT_CPU_PERIOD_US, 10000)), silo[3];
+	uint64_t used, first, began, deadline = core_soon();
+	struct silo_info info;
+	struct spawned s[3];
+	bool fifth;
+
+	quota_set(outer, 2000, 10000);
+	for (unsigned i = 0; i < 3; i++) {
+		silo[i] = TAKE(make_below(i == 2 ? silo[1] : outer, 101 + i));
+		run(silo[i]);
+		core_spawn(&s[i], "spin", NULL, silo[i], NULL, 0);
+	}
+	quota_set(silo[0], 500, 10000); /* and one has a smaller one of its own */
+	OK(sys_thread_sleep(time_in(50 * NS_PER_MS)));
+	do {
+		used = 0;
+		first = cpu_used(silo[0]);
+		for (unsigned i = 0; i < 3; i++)
+			used += cpu_used(silo[i]);
+		began = time_now();
+		OK(sys_thread_sleep(time_in(300 * NS_PER_MS)));
+		for (unsigned i = 0; i < 3; i++)
+			used -= cpu_used(silo[i]);
+		used = -used;
+		began = time_now() - began;
+		first = cpu_used(silo[0]) - first;
+		fifth = used > began / 10 && used < began * 3 / 10 && first < began / 10;
+	} while (!fifth && time_now() < deadline);
+	CHECK(fifth);
+	for (unsigned i = 0; i < 3; i++) {
+		OK(sys_silo_info(silo[i], &info));
+		CHECK(info.throttled_ns > 0);
+	}
+	/* without the quota they run at will; one that is made meanwhile, too */
+	OK(sys_silo_limit(outer, LIMIT_CPU_QUOTA_US, 0));
+	deadline = core_soon();
+	do {
+		used = cpu_used(silo[2]);
+		OK(sys_thread_sleep(time_in(60 * NS_PER_MS)));
+		used = cpu_used(silo[2]) - used;
+	} while (used < 15 * NS_PER_MS && time_now() < deadline);
+	CHECK(used >= 15 * NS_PER_MS);
+	for (unsigned i = 3; i-- > 0;) {
+		spawn_discard(&s[i]);
+		core_silo_end(silo[i]);
+	}
+	discard(outer);
+}
+
+static void affinity_narrowed(void)
+{
+	handle_t outer, inner;
+	struct spawned early, s;
+	struct thread_info info;
+
+	if (core_cpus() < 2)
+		core_skip("one CPU");
+	outer = TAKE(below(core_silo, 100, LIMIT_AFFINITY, 1));
+	REFUSED(below(outer, 101, LIMIT_AFFINITY, 2), EINVAL);
+	inner = TAKE(below(outer, 101, LIMIT_AFFINITY, 3));
+	REFUSED(sys_silo_limit(inner, LIMIT_AFFINITY, 2), EINVAL);
+	CHECK_EQ(limit_of(inner, LIMIT_AFFINITY), 3);
+	run(inner);
+	OK(core_prepare(&early, "spin", NULL, inner, NULL, 0));
+	core_spawn(&s, "spin", NULL, inner, NULL, 0);
+	REFUSED(sys_thread_affinity(s.thread, 2), EINVAL);
+	OK(sys_silo_limit(outer, LIMIT_AFFINITY, 2)); /* and what runs there moves */
+	REFUSED(sys_thread_affinity(s.thread, 1), EINVAL);
+	OK(sys_thread_start(early.thread)); /* made before, and the same holds for it */
+	for (unsigned i = 0; i < 2; i++) {
+		handle_t thread = i ? early.thread : s.thread;
+		uint64_t deadline = core_soon();
+
+		do {
+			OK(sys_thread_sleep(time_in(NS_PER_MS)));
+			OK(sys_thread_info(thread, &info));
+		} while ((info.cpu != 1 || info.cpu_ns == 0) && time_now() < deadline);
+		CHECK_EQ(info.cpu, 1);
+	}
+	spawn_discard(&early);
+	spawn_discard(&s);
+	core_silo_end(inner);
+	discard(outer);
+}
+
 const struct core_test core_tests[] = {
 	{"process_memory_exact", process_memory_exact},
 	{"process_memory_at_birth", process_memory_at_birth},
@@ -507,9 +736,14 @@ const struct core_test core_tests[] = {
 	{"posted_in_process", posted_in_process},
 	{"posted_lost", posted_lost},
 	{"posted_within", posted_within},
+	{"shares_refused", shares_refused},
+	{"shares_narrowed", shares_narrowed},
+	{"quota_refused", quota_refused},
+	{"quota_together", quota_together},
+	{"affinity_narrowed", affinity_narrowed},
 	{NULL, NULL},
 };
 
 const struct core_role core_roles[] = {
-	{"wait", role_wait}, {"fill", role_fill}, {"touch", role_touch}, {"post", role_post},
-	{"give", role_give}, {"get", role_get},	  {NULL, NULL}};
+	{"wait", role_wait}, {"fill", role_fill}, {"touch", role_touch}, {"spin", role_spin},
+	{"post", role_post}, {"give", role_give}, {"get", role_get},	 {NULL, NULL}};
