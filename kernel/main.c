@@ -149,7 +149,7 @@ static void boot0_start(void)
 	b->cmdline = BOOT0_BLOCK + offsetof(typeof(block), cmdline);
 	boot0_map(as, BOOT0_BLOCK, &block, sizeof(block), sizeof(block), PROT_R);
 	object_put(&as->object);
-	p->state = PROCESS_RUNNING;
+	process_set_state(p, PROCESS_RUNNING);
 	t->run = THREAD_READY; /* keeps thread_make's reference: a started thread holds itself */
 	sched_ready(t);
 	object_put(&p->object);

@@ -20,9 +20,25 @@
 static uint64_t last_pid;
 static struct list clearing = {&clearing, &clearing}; /* process.work_node */
 
+#define TO(state) (1u << (state))
+
+/* From each state: where to. What ends without ever having run is a corpse, too. */
+static const uint8_t moves[] = {
+	[PROCESS_NEW] = TO(PROCESS_RUNNING) | TO(PROCESS_CORPSE),
+	[PROCESS_RUNNING] = TO(PROCESS_CORPSE),
+	[PROCESS_CORPSE] = TO(PROCESS_GONE),
+	[PROCESS_GONE] = 0,
+};
+
 struct process *process_of(struct object *o)
 {
 	return container_of(o, struct process, object);
+}
+
+void process_set_state(struct process *p, enum process_state to)
+{
+	assert(moves[p->state] & TO(to));
+	p->state = (uint8_t)to;
 }
 
 void process_identity_update(struct process *p)
@@ -196,7 +212,7 @@ static void begin_clearing(struct process *p)
 
 void corpse_release(struct process *p)
 {
-	p->state = PROCESS_GONE;
+	process_set_state(p, PROCESS_GONE);
 	silo_process_gone(p->silo, p);
 	if (p->last) {
 		object_put(&p->last->object);
@@ -214,7 +230,7 @@ void corpse_release(struct process *p)
 
 static void become_corpse(struct process *p)
 {
-	p->state = PROCESS_CORPSE;
+	process_set_state(p, PROCESS_CORPSE);
 	device_owner_died(p);
 	orphans_answer(p);
 	process_event(p, PROCESS_EV_EXIT, p->crash.reason ? p->crash.reason : (uint32_t)p->code);

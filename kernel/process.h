@@ -48,6 +48,7 @@ struct process *process_of(struct object *o);
 must_check int process_make(struct silo *s, struct aspace *as, const struct process_args *a,
 			    struct process **out);
 void process_limit_memory(struct process *p); /* take over the limit of its silo */
+void process_set_state(struct process *p, enum process_state to); /* a move that there is */
 /* End all threads and turn it into a corpse. `reason` FAULT_NONE: an exit with `code`. */
 void process_end(struct process *p, int32_t code, const struct fault_record *crash);
 void process_thread_gone(struct thread *t); /* the last one ends the process */

@@ -326,7 +326,8 @@ int64_t sys_thread_start(struct thread *cur, handle_t thread)
 	if (silo_takes(t->process->silo))
 		return -EINVAL;
 	object_get(&t->object); /* a started thread holds itself */
-	t->process->state = PROCESS_RUNNING;
+	if (t->process->state == PROCESS_NEW)
+		process_set_state(t->process, PROCESS_RUNNING);
 	t->run = THREAD_READY;
 	if (!silo_runs(t->process->silo))
 		t->suspended |= SUSPENDED_SILO;

@@ -429,7 +429,59 @@ static void kill_race(void)
 	}
 }
 
+static uint32_t state_of(handle_t process)
+{
+	struct process_info info;
+
+	OK(sys_process_info(process, &info));
+	return info.state;
+}
+
+/* Each state with what it permits and what not; none comes back. */
+static void states(void)
+{
+	handle_t silo = core_silo_make(1000, 0, NULL), signal = TAKE(sys_signal_create(0));
+	struct process_info info;
+	struct spawned s, never;
+
+	OK(core_prepare(&s, "wait", NULL, silo, NULL, 0));
+	OK(core_prepare(&never, "wait", NULL, silo, NULL, 0));
+	CHECK_EQ(state_of(s.process), PROCESS_NEW);
+	REFUSED(sys_process_reap(s.process), EBUSY);
+	REFUSED(sys_process_take(s.process, 1), EBUSY);
+	OK(sys_thread_start(s.thread));
+	CHECK_EQ(state_of(s.process), PROCESS_RUNNING);
+	REFUSED(sys_thread_start(s.thread), EBUSY);
+	REFUSED(sys_silo_attach(core_silo, s.process), EBUSY);
+	REFUSED(sys_process_reap(s.process), EBUSY);
+	CHECK_EQ(state_of(s.process), PROCESS_RUNNING);
+	OK(sys_process_kill(never.process, 3)); /* from new at once */
+	CHECK_EQ(state_of(never.process), PROCESS_CORPSE);
+	OK(sys_process_info(never.process, &info));
+	CHECK_EQ(info.code, 3);
+	REFUSED(sys_silo_attach(core_silo, never.process), EBUSY);
+	OK(sys_process_kill(never.process, 4)); /* nothing more */
+	OK(sys_process_info(never.process, &info));
+	CHECK_EQ(info.code, 3);
+	OK(sys_process_kill(s.process, 5));
+	CHECK_EQ(state_of(s.process), PROCESS_CORPSE);
+	REFUSED(sys_process_give(s.process, signal, RIGHTS_SAME, 0), ESRCH);
+	REFUSED(sys_process_take(s.process, 1), ENOENT);
+	OK(sys_process_reap(s.process));
+	CHECK_EQ(state_of(s.process), PROCESS_GONE);
+	OK(sys_process_reap(s.process)); /* nothing more */
+	REFUSED(sys_process_take(s.process, 1), ENOENT);
+	REFUSED(sys_process_open(silo, info.pid + 1000), ESRCH);
+	OK(sys_process_info(s.process, &info));
+	REFUSED(sys_process_open(silo, info.pid), ESRCH);
+	spawn_discard(&never);
+	spawn_discard(&s);
+	core_close(signal);
+	core_silo_end(silo);
+}
+
 const struct core_test core_tests[] = {
+	{"process_states", states},
 	{"exit_code", exit_code},
 	{"kill_and_corpse", kill_and_corpse},
 	{"crash_reasons", crash_reasons},
