@@ -218,6 +218,7 @@ void vmo_unmap_everywhere(struct vmo *v)
 {
 	struct slice whole = {SLICE_WHOLE};
 
+	v->ended = true;
 	object_get(&v->object); /* the last mapping may hold it */
 	while (!list_empty(&v->mappings)) {
 		struct mapping *m = list_first(&v->mappings, struct mapping, vmo_node);
@@ -316,6 +317,8 @@ static int map_check(const struct vmo *v, uint64_t offset, uint64_t len, uint32_
 		return -EINVAL;
 	if ((flags & ~(PROT_R | PROT_W | PROT_X | MAP_POPULATE)) && map_check_flags(v, flags))
 		return -EINVAL;
+	if (unlikely(v->ended))
+		return -EOWNERDEAD;
 	if ((flags & PROT_W) && v->read_only)
 		return -EACCES;
 	if (through && !prot_permitted(through->rights, flags))

@@ -69,7 +69,7 @@ void irqs_silence(struct device *d);
 void claims_silence(struct device *d);
 /* dma.c: the device goes: forget its register VMOs, which live on unmapped. */
 void claims_forget(struct device *d);
-/* aspace.c: take a VMO out of all page tables and end its mappings. */
+/* aspace.c: take a VMO out of all page tables and end its mappings, for good. */
 void vmo_unmap_everywhere(struct vmo *v);
 /* dma.c: move what is in quarantine to a successor for the same requester. */
 void claims_adopt(struct device *to, struct device *from);

@@ -29,7 +29,8 @@ must_check int vmo_make_fixed(struct account *a, paddr_t base, uint64_t size, bo
  * the memory kept; then again with the same size and align. -ENOMEM, -EINVAL. */
 must_check int64_t vmo_make_contiguous(struct thread *cur, struct account *a, uint64_t size,
 				       uint64_t align, struct vmo **out);
-/* Take a VMO out of all page tables and end its mappings, in one hold: for register windows. */
+/* Take a VMO out of all page tables, end its mappings and let there be no more, in one hold: for
+ * register windows whose device's owner died. */
 void vmo_unmap_everywhere(struct vmo *v);
 /* Called once when the VMO is destroyed, before its frames are freed (to give back RES_DMA). */
 void vmo_on_destroy(struct vmo *v, void (*release)(struct vmo *v, void *arg), void *arg);

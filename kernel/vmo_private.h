@@ -23,6 +23,7 @@ struct vmo {
 	uint8_t kind;		   /* [const] enum vmo_kind */
 	bool linear;		   /* [const] frames lie at `base`, there is no index */
 	bool registers, read_only; /* [const] */
+	bool ended;		   /* its device's owner died: never mapped again */
 	bool owned;		   /* [const] linear: frames are counted and go back to the pool */
 	uint64_t pages;		   /* size */
 	uint64_t committed;	   /* resident pages */

@@ -189,12 +189,60 @@ static void poor_client(void)
 	core_close(worker.channel);
 	core_native_join(&worker.native);
 }
+/* ---- devices --------------------------------------------------------------------------------- */
+
+#define HPET 0xfed00000ull
+
+/* A driver that hands its registers on, and dies. */
+static int role_hand_on(void)
+{
+	struct message_page *page = message_page();
+	handle_t device = boot_handle("device"), sender = boot_handle("sender");
+	struct ipc_msg m = {.tag = MSG_HANDLES(1)};
+
+	page->handles[0] = TAKE(sys_vmo_create_physical(device, HPET, PAGE_SIZE));
+	OK(ipc_call(sender, &m, DEADLINE_NEVER));
+	return 5;
+}
+
+/* Who got a device's registers from its owner has them as long as that lives, and no longer. */
+static void registers_outlive_owner(void)
+{
+	struct device_args args = {.regs = {{HPET, PAGE_SIZE}}, .source = ~0u, .name = "hpet"};
+	handle_t device = TAKE(sys_device_create(core_device, &args));
+	handle_t channel = TAKE(sys_channel_create()), sender = sender_make(channel, 1), vmo;
+	struct map_args map = {.flags = PROT_R | PROT_W, .len = PAGE_SIZE};
+	struct spawn_handle give[] = {
+		{"device", device, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_MANAGE, 0, 0},
+		{"sender", sender, RIGHTS_SAME, 0, 0}};
+	struct ipc_msg m;
+	struct spawned s;
+	int64_t at;
+
+	core_spawn(&s, "hand_on", NULL, HANDLE_NONE, give, 2);
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	map.vmo = vmo = message_page()->handles[0];
+	at = sys_aspace_map(core_aspace, &map);
+	CHECK(at > 0);
+	m.tag = 0;
+	OK(ipc_reply(REPLY_CURRENT, &m));
+	core_expect(&s, 5);
+	REFUSED(sys_process_read(core_process, (uint64_t)at, &m, 8), EFAULT);
+	REFUSED(sys_aspace_map(core_aspace, &map), EOWNERDEAD);
+	core_close(vmo);
+	core_close(sender);
+	core_close(channel);
+	core_close(device);
+}
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
 	{"timer_flood", timer_flood},
 	{"capability_mode_is_inherited", capability_mode_is_inherited},
 	{"poor_client", poor_client},
+	{"registers_outlive_owner", registers_outlive_owner},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {
-	{"jailed", role_jailed}, {"ask_for_ever", role_ask_for_ever}, {NULL, NULL}};
+const struct core_role core_roles[] = {{"jailed", role_jailed},
+				       {"ask_for_ever", role_ask_for_ever},
+				       {"hand_on", role_hand_on},
+				       {NULL, NULL}};
