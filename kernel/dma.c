@@ -129,9 +129,12 @@ static int claim_confine(struct claim *c)
 	err = domain_ready(d);
 	for (uint64_t i = 0; !err && i < c->pages; i++) {
 		err = iommu_map(d->domain, vmo_frame(c->vmo, c->page + i));
-		if (err)
+		if (err && i) {
 			while (i-- > 0)
 				iommu_unmap(d->domain, vmo_frame(c->vmo, c->page + i));
+			iommu_flush(d->domain); /* the device may have used them already */
+			break;
+		}
 	}
 	c->confined = !err;
 	return err;
