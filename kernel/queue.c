@@ -414,21 +414,25 @@ static int64_t add_channel(struct queue *q, struct channel *ch, uint64_t key, st
 
 static int64_t add_source(struct object *o, struct watch *w, struct list *list)
 {
+	int64_t id = (int64_t)w->id; /* raising one that is ONESHOT may end it */
+
 	w->source = o;
 	object_get(o);
 	list_add_tail(list, &w->source_node);
-	if (w->kind == EVENT_SIGNAL && (signal_of(o)->word & w->arg))
-		watch_raise(w, signal_of(o)->word, 0);
-	if (w->kind == EVENT_IRQ && irq_pending(o))
-		watch_raise(w, 0, 0);
-	if (w->kind == EVENT_PROCESS && process_of(o)->state >= PROCESS_CORPSE &&
-	    (w->arg & PROCESS_EV_EXIT)) {
+	if (w->kind == EVENT_SIGNAL) {
+		if (signal_of(o)->word & w->arg)
+			watch_raise(w, signal_of(o)->word, 0);
+	} else if (w->kind == EVENT_IRQ) {
+		if (irq_pending(o))
+			watch_raise(w, 0, 0);
+	} else if (w->kind == EVENT_PROCESS && process_of(o)->state >= PROCESS_CORPSE &&
+		   (w->arg & PROCESS_EV_EXIT)) {
 		struct process *p = process_of(o);
 
 		watch_raise(w, PROCESS_EV_EXIT,
 			    p->crash.reason ? p->crash.reason : (uint32_t)p->code);
 	}
-	return (int64_t)w->id;
+	return id;
 }
 
 int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint32_t kind,

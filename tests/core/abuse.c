@@ -80,7 +80,42 @@ static void timer_flood(void)
 	CHECK(e.count >= 3500 && e.count <= (now - begin) / 10000 + 1);
 	core_close(queue);
 }
-const struct core_test core_tests[] = {
-	{"timer_beyond_time", timer_beyond_time}, {"timer_flood", timer_flood}, {NULL, NULL}};
+/* ---- ways out of a sandbox ------------------------------------------------------------------- */
 
-const struct core_role core_roles[] = {{NULL, NULL}};
+/* A program in capability mode makes a process: it is no freer than its maker, and gets nothing. */
+static int role_jailed(void)
+{
+	struct process_args args = {.name = "child", .flags = PROCESS_INHERIT};
+	handle_t out = boot_handle("out"), silo = boot_handle("silo"), aspace, child;
+	struct process_info info;
+
+	OK(sys_handle_flags(out, HANDLE_INHERIT, 0));
+	OK(sys_cap_enter());
+	REFUSED(sys_signal_get(out), EPERM);
+	aspace = TAKE(sys_aspace_create());
+	child = TAKE(sys_process_create(silo, aspace, &args));
+	OK(sys_process_info(child, &info));
+	CHECK_EQ(info.flags & IDENTITY_CAPABILITY, IDENTITY_CAPABILITY);
+	REFUSED(sys_process_give(child, silo, RIGHTS_SAME, 0), EPERM);
+	REFUSED(sys_process_give(child, silo, RIGHTS_SAME, GIVE_MOVE), EPERM);
+	return 7;
+}
+
+static void capability_mode_is_inherited(void)
+{
+	handle_t signal = TAKE(sys_signal_create(77));
+	struct spawn_handle handles[] = {{"out", signal, RIGHT_READ, 0, 0},
+					 {"silo", core_silo, RIGHTS_SAME, 0, 0}};
+	struct spawned s;
+
+	core_spawn(&s, "jailed", NULL, HANDLE_NONE, handles, 2);
+	core_expect(&s, 7);
+	core_close(signal);
+}
+const struct core_test core_tests[] = {
+	{"timer_beyond_time", timer_beyond_time},
+	{"timer_flood", timer_flood},
+	{"capability_mode_is_inherited", capability_mode_is_inherited},
+	{NULL, NULL}};
+
+const struct core_role core_roles[] = {{"jailed", role_jailed}, {NULL, NULL}};

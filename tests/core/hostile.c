@@ -569,6 +569,39 @@ static void interrupted_before_call(void)
 	core_close(busy.sender);
 	core_close(channel);
 }
+static struct {
+	struct core_native native;
+	handle_t queue;
+	int64_t got;
+} listener;
+
+static void listen_once(uint64_t arg)
+{
+	struct event e;
+
+	(void)arg;
+	listener.got = sys_queue_wait(listener.queue, &e, 1, core_soon());
+}
+
+/* A watch that has something to say at once, to somebody who waits, and is over with that. */
+static void watch_over_at_once(void)
+{
+	handle_t signal = TAKE(sys_signal_create(1));
+	int64_t id;
+
+	listener.queue = TAKE(sys_queue_create());
+	for (int i = 0; i < 4; i++) {
+		core_native_start(&listener.native, listen_once, 0);
+		core_until(listener.native.thread, THREAD_QUEUE);
+		id = sys_queue_add(listener.queue, signal, EVENT_SIGNAL, 1, WATCH_ONESHOT, 1);
+		CHECK_EQ(id, i + 1);
+		core_native_join(&listener.native);
+		CHECK_EQ(listener.got, 1);
+		REFUSED(sys_queue_remove(listener.queue, (uint64_t)id), ENOENT);
+	}
+	core_close(signal);
+	core_close(listener.queue);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -583,6 +616,7 @@ const struct core_test core_tests[] = {
 	{"upcall_return_keeps_vectors", upcall_return_keeps_vectors},
 	{"corpse_holds_itself", corpse_holds_itself},
 	{"interrupted_before_call", interrupted_before_call},
+	{"watch_over_at_once", watch_over_at_once},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
