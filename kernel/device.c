@@ -360,6 +360,7 @@ int64_t sys_device_create(struct thread *cur, handle_t parent, uaddr_t args)
 	if (!d)
 		return -ENOMEM;
 	d->args = a;
+	log_clean(d->args.name, strlen(d->args.name));
 	err = handle_install(&cur->process->table, &d->object, DEVICE_RIGHTS, c, &h);
 	if (!err)
 		orphans_adopt(d);

@@ -154,8 +154,7 @@ void log_options(const char *cmdline)
 
 /* ---- calls on the log -------------------------------------------------------- */
 
-/* One line and nothing else: what would break or forge lines becomes a question mark. */
-static void clean_line(char *text, size_t n)
+void log_clean(char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (((uint8_t)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
@@ -182,7 +181,7 @@ int64_t sys_log_write(struct thread *cur, handle_t log, uaddr_t in, uint64_t len
 		return err;
 	while (len > 0 && (line[n + len - 1] == '\n' || line[n + len - 1] == '\r'))
 		len--;
-	clean_line(line + n, len);
+	log_clean(line + n, len);
 	n += len;
 	line[n++] = '\n';
 	ring_append(line, n);

@@ -30,6 +30,9 @@ int ksnprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((forma
  * Go on behind the value to find another. */
 const char *option_next(const char *text, const char *name, size_t *len);
 
+/* Let a text be part of one line and nothing else: what would break or forge lines becomes '?'. */
+void log_clean(char *text, size_t n);
+
 void log_options(const char *cmdline); /* log=SUBSYSTEM:LEVEL, also all:LEVEL */
 must_check int log_level_set(uint32_t subsystem, uint32_t level); /* -EINVAL */
 

@@ -70,6 +70,7 @@ static void program_set(struct process *p, const struct process_args *a)
 	p->shim_lo = a->shim_lo;
 	p->shim_hi = a->shim_hi;
 	memcpy(p->name, a->name, sizeof(p->name));
+	log_clean(p->name, strlen(p->name)); /* it goes into lines of the log */
 }
 
 /* ---- who pays ------------------------------------------------------------------- */

@@ -112,10 +112,175 @@ static void capability_mode_is_inherited(void)
 	core_expect(&s, 7);
 	core_close(signal);
 }
+/* ---- a poor client --------------------------------------------------------------------------- */
+
+static struct {
+	struct core_native native;
+	handle_t channel;
+	volatile bool stop;
+	unsigned served; /* for the poor one */
+	volatile bool begun;
+} worker;
+
+/* Each request is 300 us of work, on its client's time. */
+static void serve_slowly(uint64_t arg)
+{
+	struct ipc_msg m;
+	int64_t what = ipc_wait(worker.channel, &m, core_soon());
+
+	(void)arg;
+	while (what == IPC_MESSAGE && !worker.stop) {
+		work_in(300 * NS_PER_US);
+		worker.served += m.badge == 1;
+		worker.begun = worker.served > 0;
+		what = ipc_reply_wait(worker.channel, &m, core_soon(), REPLY_CURRENT);
+	}
+}
+
+static int role_ask_for_ever(void)
+{
+	handle_t sender = boot_handle("sender");
+	struct ipc_msg m = {0};
+
+	int64_t result;
+
+	do
+		result = ipc_call(sender, &m, DEADLINE_NEVER);
+	while (result == 0);
+	return 1;
+}
+
+/* A silo with next to no CPU time asks a server that others need: what it overdraws is its debt,
+ * the server is not stopped with a request in hand. */
+static void poor_client(void)
+{
+	uint64_t limits[LIMIT_KEYS] = {0}, longest = 0, begin, now;
+	struct spawn_handle give = {"sender", HANDLE_NONE, RIGHTS_SAME, 0, 0};
+	struct ipc_msg m = {0};
+	struct spawned s;
+	handle_t silo, own;
+
+	limits[LIMIT_CPU_QUOTA_US] = 5000;
+	limits[LIMIT_CPU_PERIOD_US] = 200000;
+	silo = core_silo_make(SILO_ID, 0, limits);
+	worker.channel = TAKE(sys_channel_create());
+	worker.stop = worker.begun = false;
+	worker.served = 0;
+	give.handle = sender_make(worker.channel, 1);
+	own = sender_make(worker.channel, 2);
+	core_native_start(&worker.native, serve_slowly, 0);
+	core_spawn(&s, "ask_for_ever", NULL, silo, &give, 1);
+	await(&worker.begun);
+	begin = time_now();
+	while (time_now() - begin < 500 * NS_PER_MS) {
+		OK(sys_thread_sleep(time_in(NS_PER_MS)));
+		now = time_now();
+		OK(ipc_call(own, &m, DEADLINE_NEVER));
+		if (time_now() - now > longest)
+			longest = time_now() - now;
+	}
+	CHECK(longest < 50 * NS_PER_MS);
+	CHECK(worker.served < 300); /* it was held back itself */
+	worker.stop = true;
+	spawn_discard(&s);
+	core_silo_end(silo);
+	core_close(own);
+	core_close(give.handle);
+	core_close(worker.channel);
+	core_native_join(&worker.native);
+}
+/* ---- devices --------------------------------------------------------------------------------- */
+
+#define HPET 0xfed00000ull
+
+/* A driver that hands its registers on, and dies. */
+static int role_hand_on(void)
+{
+	struct message_page *page = message_page();
+	handle_t device = boot_handle("device"), sender = boot_handle("sender");
+	struct ipc_msg m = {.tag = MSG_HANDLES(1)};
+
+	page->handles[0] = TAKE(sys_vmo_create_physical(device, HPET, PAGE_SIZE));
+	OK(ipc_call(sender, &m, DEADLINE_NEVER));
+	return 5;
+}
+
+/* Who got a device's registers from its owner has them as long as that lives, and no longer. */
+static void registers_outlive_owner(void)
+{
+	struct device_args args = {.regs = {{HPET, PAGE_SIZE}}, .source = ~0u, .name = "hpet"};
+	handle_t device = TAKE(sys_device_create(core_device, &args));
+	handle_t channel = TAKE(sys_channel_create()), sender = sender_make(channel, 1), vmo;
+	struct map_args map = {.flags = PROT_R | PROT_W, .len = PAGE_SIZE};
+	struct spawn_handle give[] = {
+		{"device", device, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_MANAGE, 0, 0},
+		{"sender", sender, RIGHTS_SAME, 0, 0}};
+	struct ipc_msg m;
+	struct spawned s;
+	int64_t at;
+
+	core_spawn(&s, "hand_on", NULL, HANDLE_NONE, give, 2);
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	map.vmo = vmo = message_page()->handles[0];
+	at = sys_aspace_map(core_aspace, &map);
+	CHECK(at > 0);
+	m.tag = 0;
+	OK(ipc_reply(REPLY_CURRENT, &m));
+	core_expect(&s, 5);
+	REFUSED(sys_process_read(core_process, (uint64_t)at, &m, 8), EFAULT);
+	REFUSED(sys_aspace_map(core_aspace, &map), EOWNERDEAD);
+	core_close(vmo);
+	core_close(sender);
+	core_close(channel);
+	core_close(device);
+}
+/* ---- the log --------------------------------------------------------------------------------- */
+
+static int role_ud2(void)
+{
+	__asm__ volatile("ud2");
+	return 0;
+}
+
+/* A process's name is its maker's word; in the log it must not look like a line of the kernel's. */
+static void name_in_log(void)
+{
+	static char text[16384];
+	struct process_args args = {.name = "x\nboot: FORGED\x1b[2J"};
+	struct thread_args thread = {.entry = (uint64_t)role_ud2, .sp = 0x400000};
+	uint64_t cursor = 0, deadline = core_soon();
+	struct process_info info;
+	handle_t process, first;
+	int64_t n;
+
+	process = TAKE(sys_process_create(core_silo, core_aspace, &args));
+	first = TAKE(sys_thread_create(process, &thread));
+	OK(sys_thread_start(first)); /* without a shim it crashes */
+	do
+		OK(sys_process_info(process, &info));
+	while (info.state != PROCESS_CORPSE && time_now() < deadline);
+	CHECK_EQ(info.reason, FAULT_OPCODE);
+	while ((n = sys_log_read(core_log, &cursor, text, sizeof(text) - 1)) > 0) {
+		text[n] = 0;
+		CHECK(!strstr(text, "\nboot: FORGED"));
+		CHECK(!strchr(text, 0x1b));
+	}
+	OK(n);
+	OK(sys_process_reap(process));
+	core_close(first);
+	core_close(process);
+}
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
 	{"timer_flood", timer_flood},
 	{"capability_mode_is_inherited", capability_mode_is_inherited},
+	{"poor_client", poor_client},
+	{"registers_outlive_owner", registers_outlive_owner},
+	{"name_in_log", name_in_log},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {{"jailed", role_jailed}, {NULL, NULL}};
+const struct core_role core_roles[] = {{"jailed", role_jailed},
+				       {"ask_for_ever", role_ask_for_ever},
+				       {"hand_on", role_hand_on},
+				       {"ud2", role_ud2},
+				       {NULL, NULL}};
