@@ -270,6 +270,45 @@ static void name_in_log(void)
 	core_close(first);
 	core_close(process);
 }
+/* ---- extended state -------------------------------------------------------------------------- */
+
+static int role_avx(void)
+{
+	__asm__ volatile("vzeroupper" ::: "memory");
+	return 5;
+}
+
+/* A process that is made in one silo and attached to another has what that one allows. */
+static void attached_without_avx(void)
+{
+	struct silo_args args = {.id = SILO_ID, .xcr0 = 3};
+	static uint8_t area[PAGE_SIZE] __attribute__((aligned(64)));
+	struct process_info info;
+	struct spawned s;
+	handle_t silo;
+	int64_t len;
+
+	if (!(info_page()->xcr0 & 4))
+		core_skip("the processor has no AVX");
+	for (int i = 0; i < 2; i++) {
+		silo = TAKE(sys_silo_create(core_silo, &args));
+		OK(sys_silo_control(silo, SILO_OP_LOAD, 0));
+		OK(core_prepare(&s, "avx", NULL, core_silo, NULL, 0));
+		if (i) { /* with a state that the silo withholds */
+			len = sys_thread_state_get(s.thread, THREAD_FPU, area, sizeof(area));
+			CHECK(len > 576);
+			area[512] = 7; /* which components: x87, SSE, AVX */
+			OK(sys_thread_state_set(s.thread, THREAD_FPU, area, (uint64_t)len));
+		}
+		OK(sys_silo_attach(silo, s.process));
+		OK(sys_silo_control(silo, SILO_OP_READY, 0));
+		OK(sys_silo_control(silo, SILO_OP_START, 0));
+		OK(sys_thread_start(s.thread));
+		CHECK(core_wait(&s, &info));
+		CHECK_EQ(info.reason, FAULT_OPCODE);
+		core_silo_end(silo);
+	}
+}
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
 	{"timer_flood", timer_flood},
@@ -277,10 +316,10 @@ const struct core_test core_tests[] = {
 	{"poor_client", poor_client},
 	{"registers_outlive_owner", registers_outlive_owner},
 	{"name_in_log", name_in_log},
+	{"attached_without_avx", attached_without_avx},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {{"jailed", role_jailed},
-				       {"ask_for_ever", role_ask_for_ever},
-				       {"hand_on", role_hand_on},
-				       {"ud2", role_ud2},
-				       {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"jailed", role_jailed},   {"ask_for_ever", role_ask_for_ever},
+	{"hand_on", role_hand_on}, {"ud2", role_ud2},
+	{"avx", role_avx},	   {NULL, NULL}};
