@@ -533,9 +533,20 @@ void thread_band_set(struct thread *t, enum band b)
 		sched_ready(t);
 }
 
-static void thread_follow_silo(struct thread *t, bool runs)
+void thread_cpus_set(struct thread *t)
 {
 	t->cpus = t->affinity & t->process->silo->affinity;
+	if (t->on_queue) { /* one where it may run now perhaps idles */
+		sched_remove(t);
+		sched_ready(t);
+	} else if (t->run == THREAD_RUNNING && !(t->cpus >> t->cpu->index & 1)) {
+		sched_kick(t->cpu);
+	}
+}
+
+static void thread_follow_silo(struct thread *t, bool runs)
+{
+	thread_cpus_set(t);
 	if (t->run == THREAD_NEW)
 		return;
 	if (runs) {

@@ -568,9 +568,7 @@ int64_t sys_thread_affinity(struct thread *cur, handle_t thread, uint64_t mask)
 	if (!(mask & t->process->silo->affinity & all))
 		return -EINVAL;
 	t->affinity = mask;
-	t->cpus = mask & t->process->silo->affinity;
-	if (t->run == THREAD_RUNNING && !(t->cpus >> t->cpu->index & 1))
-		sched_kick(t->cpu);
+	thread_cpus_set(t);
 	return 0;
 }
 

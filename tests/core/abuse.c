@@ -309,6 +309,74 @@ static void attached_without_avx(void)
 		core_silo_end(silo);
 	}
 }
+/* ---- where it runs --------------------------------------------------------------------------- */
+
+#define TICKS_AT 0x3000000000ull
+
+static volatile uint64_t *ticks_map(handle_t vmo)
+{
+	struct map_args args = {
+		.vmo = vmo, .flags = PROT_R | PROT_W | MAP_AT, .addr = TICKS_AT, .len = PAGE_SIZE};
+
+	CHECK_EQ(sys_aspace_map(core_aspace, &args), TICKS_AT);
+	return (uint64_t *)TICKS_AT;
+}
+
+static int role_tick(void)
+{
+	volatile uint64_t *ticks = ticks_map(boot_handle("ticks"));
+
+	for (;;)
+		++*ticks;
+	return 0;
+}
+
+/* Without a system call: this CPU stays ours. */
+static bool ticks_move(volatile uint64_t *ticks, uint64_t ns)
+{
+	uint64_t end = time_in(ns), before = *ticks;
+
+	while (*ticks == before && time_now() < end)
+		;
+	return *ticks != before;
+}
+
+/* A thread that waits for a CPU which a higher band keeps is sent to one that idles. */
+static void sent_to_idle_cpu(void)
+{
+	struct spawn_handle give = {"ticks", HANDLE_NONE, RIGHTS_SAME, 0, 0};
+	uint64_t deadline = core_soon();
+	volatile uint64_t *ticks;
+	struct spawned s;
+	handle_t silo;
+
+	if (core_cpus() < 2)
+		core_skip("one CPU");
+	silo = core_silo_make(SILO_ID, 0, NULL);
+	give.handle = TAKE(sys_vmo_create(PAGE_SIZE, VMO_ANON));
+	ticks = ticks_map(give.handle);
+	core_spawn(&s, "tick", NULL, silo, &give, 1);
+	while (!*ticks && time_now() < deadline)
+		OK(sys_thread_sleep(time_in(NS_PER_MS)));
+	OK(sys_thread_affinity(core_thread, 1));
+	for (int i = 0; i < 2; i++) {
+		OK(sys_thread_affinity(s.thread, 1));
+		while (ticks_move(ticks, 20 * NS_PER_MS) && time_now() < deadline)
+			;
+		CHECK(!ticks_move(ticks, 20 * NS_PER_MS));
+		if (i)
+			OK(sys_silo_limit(silo, LIMIT_AFFINITY, 1));
+		OK(sys_thread_affinity(s.thread, i ? 3 : 2));
+		if (i)
+			OK(sys_silo_limit(silo, LIMIT_AFFINITY, 2));
+		CHECK(ticks_move(ticks, 3 * NS_PER_S));
+	}
+	OK(sys_thread_affinity(core_thread, UINT64_MAX));
+	spawn_discard(&s);
+	core_silo_end(silo);
+	core_unmap((void *)TICKS_AT, PAGE_SIZE);
+	core_close(give.handle);
+}
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
 	{"timer_flood", timer_flood},
@@ -317,9 +385,13 @@ const struct core_test core_tests[] = {
 	{"registers_outlive_owner", registers_outlive_owner},
 	{"name_in_log", name_in_log},
 	{"attached_without_avx", attached_without_avx},
+	{"sent_to_idle_cpu", sent_to_idle_cpu},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {
-	{"jailed", role_jailed},   {"ask_for_ever", role_ask_for_ever},
-	{"hand_on", role_hand_on}, {"ud2", role_ud2},
-	{"avx", role_avx},	   {NULL, NULL}};
+const struct core_role core_roles[] = {{"jailed", role_jailed},
+				       {"ask_for_ever", role_ask_for_ever},
+				       {"hand_on", role_hand_on},
+				       {"ud2", role_ud2},
+				       {"avx", role_avx},
+				       {"tick", role_tick},
+				       {NULL, NULL}};
