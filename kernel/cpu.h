@@ -59,6 +59,9 @@ extern uint64_t lock_hold_max, lock_hold_where; /* as in struct system_info */
 extern bool lock_measured;			/* boot option lock=measure */
 void lock_measure(void);
 void lock_kernel_slow(void);
+/* lock.c: draw a ticket, and wait with it: the two parts of lock_kernel_slow. */
+uint32_t lock_ticket(void);
+void lock_kernel_wait(uint32_t ticket);
 
 /* entry.S does both in assembly. */
 static inline void lock_kernel(void)

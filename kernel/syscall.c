@@ -27,9 +27,6 @@ void kernel_restart(struct thread *cur)
 uint64_t stat_faults, stat_interrupts;
 uint64_t lock_hold_max, lock_hold_where;
 bool lock_measured;
-struct kernel_lock kernel_lock;
-
-#define LOCK_PATIENCE 400 /* turns of waiting */
 
 static void hold_begin(void)
 {
@@ -40,30 +37,9 @@ static void hold_begin(void)
 		kernel_lock.serving = REGS_NUMBER(&cur->regs);
 }
 
-/* A ticket is drawn first and counted as served when its CPU has the lock, in turn or not. At most
- * one ticket a CPU is out, so 64 bits tell them apart. */
 void lock_kernel_slow(void)
 {
-	struct kernel_lock *l = &kernel_lock;
-	uint32_t me = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-
-	__atomic_fetch_add(&l->waiting, 1, __ATOMIC_RELAXED);
-	for (unsigned turns = 0;; turns++) {
-		bool mine = __atomic_load_n(&l->owner, __ATOMIC_RELAXED) == me;
-
-		if ((mine || turns > LOCK_PATIENCE) &&
-		    !__atomic_load_n(&l->locked, __ATOMIC_RELAXED) &&
-		    !__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))
-			break;
-		arch_tlb_serve();
-		arch_relax();
-	}
-	__atomic_fetch_sub(&l->waiting, 1, __ATOMIC_RELAXED);
-	l->done |= 1ull << (me % 64);
-	while (l->done >> (l->owner % 64) & 1) {
-		l->done &= ~(1ull << (l->owner % 64));
-		__atomic_store_n(&l->owner, l->owner + 1, __ATOMIC_RELAXED);
-	}
+	lock_kernel_wait(lock_ticket());
 	if (unlikely(lock_measured))
 		hold_begin();
 }
