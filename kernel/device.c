@@ -40,6 +40,11 @@ struct device *device_root(void)
 	return root;
 }
 
+struct list *devices_all(void)
+{
+	return &all;
+}
+
 struct device *device_of(struct object *o)
 {
 	return container_of(o, struct device, object);

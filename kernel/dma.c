@@ -244,6 +244,24 @@ void claims_adopt(struct device *to, struct device *from)
 	}
 }
 
+static bool device_within(const struct device *part, const struct device *whole)
+{
+	while (part && part != whole)
+		part = part->parent;
+	return part;
+}
+
+static void device_quiesce(struct device *d)
+{
+	list_for_each_safe (c, &d->claims, struct claim, node)
+		if (c->quarantined)
+			quarantine_end(c);
+	if (!d->orphan)
+		return;
+	d->orphan = false;
+	object_put(&d->object);
+}
+
 int64_t sys_device_quiesced(struct thread *cur, handle_t device)
 {
 	struct device *d;
@@ -252,9 +270,10 @@ int64_t sys_device_quiesced(struct thread *cur, handle_t device)
 
 	if (err)
 		return err;
-	list_for_each_safe (c, &d->claims, struct claim, node)
-		if (c->quarantined)
-			quarantine_end(c);
+	/* What was cut out of it is of the same function; nobody may be left to say so for that. */
+	list_for_each_safe (part, devices_all(), struct device, all_node)
+		if (device_within(part, d))
+			device_quiesce(part);
 	return 0;
 }
 

@@ -234,6 +234,41 @@ static void registers_outlive_owner(void)
 	core_close(channel);
 	core_close(device);
 }
+/* DMA memory of a device without ranges, cut out of the driver's. */
+static int role_hide_dma(void)
+{
+	struct device_args args = {.source = ~0u, .dma_max = 1 << 16, .name = "hidden"};
+	handle_t part = TAKE(sys_device_create(boot_handle("device"), &args));
+
+	CHECK(sys_vmo_create_contiguous(part, PAGE_SIZE, 0) > 0);
+	return 6;
+}
+
+/* A driver dies with DMA memory of a device that it cut out of its own: who resets the function
+ * releases that too, and the silo can be used again. */
+static void hidden_quarantine(void)
+{
+	struct device_args args = {.source = ~0u, .dma_max = 1 << 20, .name = "whole"};
+	handle_t device = TAKE(sys_device_create(core_device, &args)), silo;
+	struct spawn_handle give = {"device", device, RIGHT_READ | RIGHT_MANAGE, 0, 0};
+	struct silo_args silo_args = {.id = 500, .mode = MODE_DMA};
+	struct silo_info info;
+	struct spawned s;
+
+	silo = TAKE(sys_silo_create(core_silo, &silo_args));
+	for (uint32_t op = SILO_OP_LOAD; op <= SILO_OP_START; op++)
+		OK(sys_silo_control(silo, op, 0));
+	core_spawn(&s, "hide_dma", NULL, silo, &give, 1);
+	core_expect(&s, 6);
+	OK(sys_silo_info(silo, &info));
+	CHECK_EQ(info.state, SILO_ZOMBIE);
+	OK(sys_device_quiesced(device));
+	OK(sys_silo_info(silo, &info));
+	CHECK_EQ(info.state, SILO_STOPPED);
+	CHECK_EQ(info.usage[RES_DMA], 0);
+	core_silo_end(silo);
+	core_close(device);
+}
 /* ---- the log --------------------------------------------------------------------------------- */
 
 static int role_ud2(void)
@@ -383,15 +418,14 @@ const struct core_test core_tests[] = {
 	{"capability_mode_is_inherited", capability_mode_is_inherited},
 	{"poor_client", poor_client},
 	{"registers_outlive_owner", registers_outlive_owner},
+	{"hidden_quarantine", hidden_quarantine},
 	{"name_in_log", name_in_log},
 	{"attached_without_avx", attached_without_avx},
 	{"sent_to_idle_cpu", sent_to_idle_cpu},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {{"jailed", role_jailed},
-				       {"ask_for_ever", role_ask_for_ever},
-				       {"hand_on", role_hand_on},
-				       {"ud2", role_ud2},
-				       {"avx", role_avx},
-				       {"tick", role_tick},
-				       {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"jailed", role_jailed},   {"ask_for_ever", role_ask_for_ever},
+	{"hand_on", role_hand_on}, {"hide_dma", role_hide_dma},
+	{"ud2", role_ud2},	   {"avx", role_avx},
+	{"tick", role_tick},	   {NULL, NULL}};
