@@ -382,7 +382,7 @@ static void driver_dies(void)
 	OK(sys_process_kill(s.process, -1));
 	core_expect(&s, -1);
 	REFUSED(sys_process_read(core_process, (uint64_t)edu.at, &info, 4), EFAULT);
-	edu_map(&edu);
+	edu_map_anew(&edu);
 	edu_dma(&edu, EDU_STORE, report->bus);
 	OK(sys_device_info(edu.device, &info));
 	if (confined()) {

@@ -116,6 +116,14 @@ void edu_map(struct edu *e)
 	CHECK_EQ(*(volatile uint32_t *)(e->at + EDU_ID) & EDU_ID_MASK, EDU_ID_IS);
 }
 
+/* What there was of the registers is never mapped again once an owner of the device has died. */
+void edu_map_anew(struct edu *e)
+{
+	core_close(e->registers);
+	e->registers = TAKE(sys_vmo_create_physical(e->device, e->function.bar[0].base, PAGE_SIZE));
+	edu_map(e);
+}
+
 void edu_open(struct edu *e, uint64_t dma_max)
 {
 	struct device_args ports = {

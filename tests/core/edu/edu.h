@@ -27,6 +27,7 @@ void edu_close(struct edu *e);
 
 /* Map its registers: edu_open has, but the mapping ends with an owner of the device. */
 void edu_map(struct edu *e);
+void edu_map_anew(struct edu *e); /* after the death of an owner of the device */
 
 /* Let its interrupts go to an irq object, which may be another device's; to an address. */
 void edu_aim(struct edu *e, handle_t irq);
