@@ -74,10 +74,9 @@ int kept_make(handle_t self, struct kept *kept, handle_t handle)
 	int64_t h = sys_handle_info(handle, &info);
 
 	if (h >= 0)
-		h = sys_process_give(self, handle, RIGHTS_SAME, HANDLE_KEPT);
+		h = sys_process_give(self, handle, RIGHTS_SAME, HANDLE_KEPT | GIVE_MOVE);
 	if (h < 0)
 		return (int)h;
-	sys_handle_close(handle);
 	*kept = (struct kept){(handle_t)h, info.type, info.id};
 	return 0;
 }
@@ -89,10 +88,10 @@ int kept_give(handle_t process, struct kept *list, unsigned count)
 
 		if (list[i].handle == HANDLE_NONE)
 			continue;
-		given = sys_process_give(process, list[i].handle, RIGHTS_SAME, HANDLE_KEPT);
+		given = sys_process_give(process, list[i].handle, RIGHTS_SAME,
+					 HANDLE_KEPT | GIVE_MOVE);
 		if (given < 0)
 			return (int)given;
-		sys_handle_close(list[i].handle);
 		list[i].handle = HANDLE_NONE;
 	}
 	return 0;

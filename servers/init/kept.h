@@ -31,14 +31,15 @@ KEPT_MUST int kept_take(handle_t self, handle_t process, struct kept *out, unsig
 KEPT_MUST int kept_own(handle_t self, struct kept *out, unsigned max);
 
 /*
- * Make *handle one that is kept when this process dies: it is replaced by a kept child of itself.
- * kept->object is its object's number. On failure it stays as it was.
+ * Make handle one that is kept when this process dies: it moves to a new number, kept->handle, with
+ * its place in the derivation tree. kept->object is its object's number. On failure it stays as it
+ * was.
  */
 KEPT_MUST int kept_make(handle_t self, struct kept *kept, handle_t handle);
 
 /*
- * Give all of a list to a process that has not run yet, as kept handles without names, and close
- * them here: kept_own finds them there. On failure what was not given is still in the list.
+ * Move all of a list to a process that has not run yet, as kept handles without names: kept_own
+ * finds them there. On failure what was not given is still in the list.
  */
 KEPT_MUST int kept_give(handle_t process, struct kept *list, unsigned count);
 

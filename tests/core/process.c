@@ -196,6 +196,40 @@ static void kept(void)
 	core_close(signal);
 }
 
+/* With GIVE_MOVE it is the handle itself that goes to another table, or to another number in its
+ * own; what was derived from it hangs from it as before. */
+static void moved(void)
+{
+	struct process_args args = {.name = "table"};
+	handle_t aspace = TAKE(sys_aspace_create());
+	handle_t process = TAKE(sys_process_create(core_silo, aspace, &args));
+	handle_t signal = TAKE(sys_signal_create(0));
+	handle_t child = TAKE(sys_handle_dup(signal, RIGHT_READ));
+	uint64_t before = core_usage(core_silo, RES_HANDLES);
+	struct handle_info infos[4];
+	handle_t here, there;
+
+	here = TAKE(sys_process_give(core_process, signal, RIGHTS_SAME, HANDLE_KEPT | GIVE_MOVE));
+	REFUSED(sys_signal_get(signal), EBADF);
+	CHECK_EQ(sys_handle_info(here, &infos[0]), 0);
+	CHECK(infos[0].flags & HANDLE_KEPT);
+	there = TAKE(sys_process_give(process, here, RIGHTS_SAME, HANDLE_KEPT | GIVE_MOVE));
+	REFUSED(sys_signal_get(here), EBADF);
+	CHECK_EQ(sys_handle_list(process, 0, infos, 4), 1);
+	CHECK_EQ(infos[0].handle, there);
+	REFUSED(sys_process_give(process, child, RIGHTS_SAME, GIVE_MOVE), EACCES);
+	CHECK_EQ(core_usage(core_silo, RES_HANDLES), before);
+	OK(sys_process_kill(process, 0));
+	signal = TAKE(sys_process_take(process, there));
+	OK(sys_signal_get(child));
+	OK(sys_handle_revoke(signal));
+	REFUSED(sys_signal_get(child), EBADF);
+	OK(sys_process_reap(process));
+	core_close(process);
+	core_close(signal);
+	core_close(aspace);
+}
+
 static void inherit(void)
 {
 	handle_t marked = TAKE(sys_signal_create(6)), plain = TAKE(sys_signal_create(6));
@@ -489,6 +523,7 @@ const struct core_test core_tests[] = {
 	{"unstarted", unstarted},
 	{"give", give},
 	{"kept", kept},
+	{"moved", moved},
 	{"inherit", inherit},
 	{"exec", exec},
 	{"pledge", pledge},
