@@ -143,6 +143,8 @@ static int run_kill(struct p9_call *call, int argc, char **argv)
 		return p9_tree_fail(call, (int)-err, "the asker's silo lacks STOP in its mode");
 	audit(call->ctx, &call->req->from, AUDIT_STOP, call->obj, 0);
 	err = s->silo == HANDLE_NONE ? -ENXIO : sys_silo_control(s->silo, SILO_OP_KILL, 0);
+	if (err == -EINVAL)
+		err = 0; /* it has ended already */
 	return err ? p9_tree_fail(call, (int)-err, "it cannot be ended") : 0;
 }
 

@@ -113,7 +113,7 @@ static int stop_active(struct life *life, enum life_event event, uint64_t now,
 	return 0;
 }
 
-/* Told to stop, or to start again, or killed while it has no process. */
+/* Told to stop, or to stop and start again. */
 static int on_stop(struct life *life, enum life_event event, uint64_t now, enum life_action *action)
 {
 	bool again = event == LIFE_AGAIN;
@@ -141,14 +141,24 @@ static int on_stop(struct life *life, enum life_event event, uint64_t now, enum 
 	return -EINVAL;
 }
 
+/* The end of its process, and nothing else: what follows was decided before, or is the policy's. */
 static int on_kill(struct life *life, uint64_t now, enum life_action *action)
 {
-	if (!life_active(life))
-		return on_stop(life, LIFE_KILL, now, action);
-	if (life->state == LIFE_STOPPING)
-		life->again = false;
-	kill_order(life, now, action);
-	return 0;
+	switch (life->state) {
+	case LIFE_RUNNING:
+	case LIFE_PAUSED:
+	case LIFE_STOPPING: kill_order(life, now, action); return 0;
+	case LIFE_LOADING: life->killed = true; return 0;
+	case LIFE_WAITING:
+	case LIFE_BACKOFF:
+	case LIFE_EXHAUSTED: return 0; /* it has ended already, and its next start stands */
+	case LIFE_CREATED:
+	case LIFE_STOPPED:
+	case LIFE_CRASHED:
+	case LIFE_DESTROYED:
+	case LIFE_STATES: break;
+	}
+	return -EINVAL;
 }
 
 static void stopped(struct life *life, enum life_action *action)
@@ -206,16 +216,18 @@ static int on_end(struct life *life, const struct silo_restart_policy *policy,
 static int on_loaded(struct life *life, const struct silo_restart_policy *policy,
 		     enum life_event event, uint64_t now, enum life_action *action)
 {
-	bool doomed = life->doomed;
+	bool doomed = life->doomed, killed = life->killed;
 
 	if (life->state != LIFE_LOADING)
 		return -EINVAL;
-	life->doomed = false;
+	life->doomed = life->killed = false;
 	if (event == LIFE_LOADED && doomed) {
 		life_set(life, LIFE_STOPPING, UINT64_MAX);
 		kill_order(life, now, action);
 	} else if (event == LIFE_LOADED) {
 		life_set(life, LIFE_RUNNING, UINT64_MAX);
+		if (killed)
+			kill_order(life, now, action);
 	} else if (doomed || event == LIFE_ABSENT) {
 		stopped(life, action);
 	} else {

@@ -14,7 +14,9 @@
  * pauses and budgets as well. What status files show is life_state_name: the design's words only.
  *
  * `stop` is for good, and ends in a kill when the silo does not end by itself; `kill` alone is a
- * violent end like a crash, after which the restart policy decides.
+ * violent end like a crash, after which the restart policy decides. It means the process that there
+ * is or that is being made: where the next start is only due there is nothing to end, and a stop
+ * or a restart that is under way stays one.
  *
  * Invariant: a silo that was told to stop starts again only when someone asks for it, or by
  * `restart` (the `again` flag).
@@ -79,8 +81,8 @@ struct life {
 	enum life_state state;
 	bool again;    /* start when it has ended */
 	bool hung;     /* being killed because it did not answer */
-	bool killed;   /* a kill was ordered for its present process */
-	bool doomed;   /* stop or kill came while it was loading */
+	bool killed;   /* a kill was ordered for its present process, or the one being loaded */
+	bool doomed;   /* a stop came while it was loading */
 	uint64_t when; /* ns: LIFE_TIME is due; UINT64_MAX: never */
 	struct restart_record record;
 };

@@ -133,9 +133,63 @@ static void kill_is_violent_and_stop_is_for_good(void **state)
 	assert_int_equal(step(&life, LIFE_FAILED, S), LIFE_DO_RELEASE);
 	assert_int_equal(life.state, LIFE_STOPPED);
 	refused(&life, LIFE_KILL, S, -EINVAL);
-	/* While it waits to be started again, it is not. */
+}
+
+/* A kill that meets a restart ends the new process, too, or finds none; it never ends the restarts.
+ */
+static void killed_while_it_restarts(void **state)
+{
+	struct life life, before;
+
+	(void)state;
+	life_init(&life);
+	start(&life, S);
+	(void)step(&life, LIFE_KILL, S);
+	assert_int_equal(step(&life, LIFE_FAILED, S), LIFE_DO_CHECK);
+	assert_int_equal(life.state, LIFE_WAITING);
+	before = life;
+	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_NOTHING);
+	assert_memory_equal(&before, &life, sizeof(before));
+	(void)step(&life, LIFE_NEEDS_MET, S);
+	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_NOTHING);
+	assert_int_equal(step(&life, LIFE_LOADED, S), LIFE_DO_KILL);
+	assert_int_equal(life.state, LIFE_RUNNING);
+	/* The second end in its window: after a pause. */
+	assert_int_equal(step(&life, LIFE_FAILED, S), LIFE_DO_NOTHING);
+	assert_int_equal(life.state, LIFE_BACKOFF);
+	before = life;
+	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_NOTHING);
+	assert_memory_equal(&before, &life, sizeof(before));
+	assert_int_equal(step(&life, LIFE_TIME, life.when), LIFE_DO_CHECK);
+	(void)step(&life, LIFE_NEEDS_MET, 2 * S);
+	/* A load that fails has ended it; the kill does not hit the next process. */
+	(void)step(&life, LIFE_KILL, 2 * S);
+	assert_int_equal(step(&life, LIFE_LOAD_FAILED, 2 * S), LIFE_DO_RELEASE);
+	assert_int_equal(life.state, LIFE_EXHAUSTED);
+	assert_int_equal(step(&life, LIFE_KILL, 2 * S), LIFE_DO_NOTHING);
+	assert_int_equal(step(&life, LIFE_TIME, life.when), LIFE_DO_CHECK);
+	(void)step(&life, LIFE_NEEDS_MET, life.when);
+	assert_int_equal(step(&life, LIFE_LOADED, 400 * S), LIFE_DO_NOTHING);
+	assert_int_equal(life.state, LIFE_RUNNING);
+}
+
+/* A stop that meets a restart does end it. */
+static void stopped_while_it_restarts(void **state)
+{
+	struct life life;
+
+	(void)state;
+	life_init(&life);
+	start(&life, S);
+	(void)step(&life, LIFE_FAULTED, S);
+	(void)step(&life, LIFE_NEEDS_MET, S);
+	(void)step(&life, LIFE_KILL, S);
+	(void)step(&life, LIFE_STOP, S);
+	assert_int_equal(step(&life, LIFE_LOADED, S), LIFE_DO_KILL);
+	assert_int_equal(step(&life, LIFE_FAILED, S), LIFE_DO_RELEASE);
+	assert_int_equal(life.state, LIFE_STOPPED);
 	life.state = LIFE_BACKOFF;
-	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_RELEASE);
+	assert_int_equal(step(&life, LIFE_STOP, S), LIFE_DO_RELEASE);
 	assert_int_equal(life.state, LIFE_STOPPED);
 }
 
@@ -184,12 +238,12 @@ static void again(void **state)
 	assert_int_equal(step(&life, LIFE_AGAIN, S), LIFE_DO_ASK);
 	assert_int_equal(step(&life, LIFE_EXITED, S), LIFE_DO_CHECK);
 	assert_int_equal(life.state, LIFE_WAITING);
-	/* A stop takes the wish back. */
+	/* A kill only brings its end sooner. */
 	life_init(&life);
 	start(&life, S);
 	(void)step(&life, LIFE_AGAIN, S);
 	assert_int_equal(step(&life, LIFE_KILL, S), LIFE_DO_KILL);
-	assert_int_equal(step(&life, LIFE_EXITED, S), LIFE_DO_RELEASE);
+	assert_int_equal(step(&life, LIFE_EXITED, S), LIFE_DO_CHECK);
 }
 
 static void pause_and_resume(void **state)
@@ -258,6 +312,8 @@ int main(void)
 		cmocka_unit_test(exit_is_not_a_crash),
 		cmocka_unit_test(hang_is_a_crash),
 		cmocka_unit_test(kill_is_violent_and_stop_is_for_good),
+		cmocka_unit_test(killed_while_it_restarts),
+		cmocka_unit_test(stopped_while_it_restarts),
 		cmocka_unit_test(stopped_while_loading),
 		cmocka_unit_test(absent_is_not_tried_again),
 		cmocka_unit_test(again),
