@@ -110,6 +110,16 @@ handle_t kept_pick(struct kept *list, unsigned count, uint64_t object)
 	return HANDLE_NONE;
 }
 
+unsigned kept_tidy(struct kept *list, unsigned count)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (list[i].handle != HANDLE_NONE)
+			list[left++] = list[i];
+	return left;
+}
+
 void kept_close(struct kept *list, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {

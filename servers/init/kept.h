@@ -47,5 +47,8 @@ KEPT_MUST int kept_give(handle_t process, struct kept *list, unsigned count);
  * HANDLE_NONE: there is none. */
 handle_t kept_pick(struct kept *list, unsigned count, uint64_t object);
 
+/* Take the entries that are HANDLE_NONE out of a list; how many are left. */
+unsigned kept_tidy(struct kept *list, unsigned count);
+
 /* Close what is left in a list. */
 void kept_close(struct kept *list, unsigned count);

@@ -71,21 +71,34 @@ void place_adopt(struct place *place, struct place_ids *ids, struct kept *list, 
 void place_return(struct place *place, const struct place_ids *ids, struct kept *list,
 		  unsigned count)
 {
-	if (place->channel == HANDLE_NONE && ids->channel)
-		place->channel = kept_pick(list, count, ids->channel);
+	handle_t h;
+
+	while (ids->channel && (h = kept_pick(list, count, ids->channel)) != HANDLE_NONE) {
+		if (place->channel == HANDLE_NONE)
+			place->channel = h;
+		else
+			sys_handle_close(h); /* of a process that was made in vain */
+	}
 }
 
-static int mount_one(handle_t registrar, const char *path, handle_t connector, uint64_t deadline)
+int place_mount_path(handle_t registrar, const char *path, handle_t connector, uint64_t deadline)
 {
-	int err = -ERESTART;
+	int64_t copy = HANDLE_NONE;
+	bool again = false;
+	int err;
 
-	while (err == -ERESTART) {
-		int64_t copy = sys_handle_dup(connector, RIGHTS_SAME);
-
+	for (;;) {
+		if (connector != HANDLE_NONE)
+			copy = sys_handle_dup(connector, RIGHTS_SAME);
 		if (copy < 0)
 			return (int)copy;
 		err = register_mount(registrar, path, (handle_t)copy, deadline);
+		if (err != -ERESTART)
+			break;
+		again = true;
 	}
+	if (err == -ENOENT && again && connector == HANDLE_NONE)
+		return 0; /* the first try has done it */
 	return err;
 }
 
@@ -95,7 +108,7 @@ int place_mount(const struct place *place, const struct silo_desc *desc, handle_
 	for (uint32_t i = 0; i < desc->provide_count; i++) {
 		const char *path = silo_text(desc, desc->provides[i]);
 		handle_t h = desc->provide_count > 1 ? place->mount[i] : place->connector;
-		int err = h ? mount_one(registrar, path, h, deadline) : -EPIPE;
+		int err = h ? place_mount_path(registrar, path, h, deadline) : -EPIPE;
 
 		if (!err)
 			continue;

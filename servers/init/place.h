@@ -41,8 +41,15 @@ void place_return(struct place *place, const struct place_ids *ids, struct kept 
 		  unsigned count);
 
 /*
- * Mount what desc provides, by dups of the connectors. deadline: of each call. Calls again while
- * rootd answers -ERESTART and the deadline lasts. reason: SILO_REASON_MAX bytes, why it failed.
+ * Mount a dup of connector at path, or unmount what is there (HANDLE_NONE). Calls again while rootd
+ * answers -ERESTART, since both may be done twice. Errors: as register_mount.
+ */
+KEPT_MUST int place_mount_path(handle_t registrar, const char *path, handle_t connector,
+			       uint64_t deadline);
+
+/*
+ * Mount what desc provides, by dups of the connectors. deadline: of each call. reason:
+ * SILO_REASON_MAX bytes, why it failed.
  */
 KEPT_MUST int place_mount(const struct place *place, const struct silo_desc *desc,
 			  handle_t registrar, uint64_t deadline, char *reason);

@@ -176,6 +176,7 @@ static void take_kept(struct init *init, struct server *s)
 	}
 	s->kept_count += (unsigned)n;
 	place_return(&s->place, &s->memory->ids.place, s->kept, s->kept_count);
+	s->kept_count = kept_tidy(s->kept, s->kept_count);
 	if (sys_process_reap(s->process) < 0)
 		log_print("init: %s: its corpse stays", s->name);
 }

@@ -40,7 +40,7 @@ static struct p9_qid node_qid(const struct root_node *n)
 	return (struct p9_qid){.path = n->serial, .type = types[n->kind]};
 }
 
-static void fid_set(struct p9_fid *fid, const struct root_node *n)
+void root_fid_set(struct p9_fid *fid, const struct root_node *n)
 {
 	fid->node = (void *)(uintptr_t)n->serial;
 	fid->qid = node_qid(n);
@@ -48,7 +48,7 @@ static void fid_set(struct p9_fid *fid, const struct root_node *n)
 
 static int op_attach(struct p9_session *s, struct p9_fid *fid)
 {
-	fid_set(fid, root_find(s->server->ctx, ROOT_TOP));
+	root_fid_set(fid, root_find(s->server->ctx, ROOT_TOP));
 	return 0;
 }
 
@@ -67,7 +67,7 @@ static int op_walk1(struct p9_request *req, struct p9_fid *fid, struct p9_str na
 		n = root_child(r, n->serial, name);
 	if (!n)
 		return -ENOENT;
-	fid_set(fid, n);
+	root_fid_set(fid, n);
 	return 0;
 }
 
@@ -207,4 +207,7 @@ const struct p9_ops root_ops = {
 	.readdir = op_readdir,
 	.getattr = op_getattr,
 	.mount = op_mount,
+	.session_made = root_session_made,
+	.session_gone = root_session_gone,
+	.session_restore = root_session_restore,
 };

@@ -63,8 +63,7 @@ static int64_t call_mount(struct root *r, struct serve_call *c)
 	return err;
 }
 
-/* Each line must be a path at which something can be mounted. */
-static int paths_check(const char *paths)
+int root_paths_check(const char *paths)
 {
 	if (!*paths)
 		return -EINVAL;
@@ -96,14 +95,14 @@ static int64_t call_sub(struct serve *s, struct root *r, struct serve_call *c)
 		return -ENFILE;
 	memset(free->paths, 0, sizeof(free->paths));
 	memcpy(free->paths, c->data, c->len);
-	err = paths_check(free->paths);
+	err = root_paths_check(free->paths);
 	if (err)
 		return err;
 	h = sys_channel_sender(s->channel, r->next_badge, SERVE_RIGHTS_SEND | RIGHT_BIND,
 			       REPLY_CURRENT);
 	if (h < 0)
 		return h;
-	free->badge = r->next_badge++;
+	__atomic_store_n(&free->badge, r->next_badge++, __ATOMIC_RELEASE);
 	c->give = (handle_t)h;
 	return 0;
 }

@@ -150,6 +150,7 @@ void kept_return(struct silo *s)
 		      SIPD_KEPT_MAX - s->kept_count);
 	s->kept_count += n < 0 ? 0 : (unsigned)n;
 	place_return(&s->place, &s->slot->ids.place, s->kept, s->kept_count);
+	s->kept_count = kept_tidy(s->kept, s->kept_count);
 	if (n < 0 || sys_process_reap(s->process) < 0)
 		log_print("sipd: %s: its corpse could not be cleared", s->slot->desc.name);
 	process_forget(s);

@@ -15,7 +15,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include "serve/register.h"
 #include "sys/error.h"
 #include "sys/info.h"
 #include "sys/log.h"
@@ -28,7 +27,7 @@ struct job {
 	struct job *next;
 	enum job_kind kind;
 	struct silo *silo;  /* JOB_LOAD */
-	handle_t connector; /* JOB_MOUNT: moves; HANDLE_NONE: unmount */
+	handle_t connector; /* JOB_MOUNT: the job's; HANDLE_NONE: unmount */
 	int result;
 	char text[SILO_PATH_MAX + 1]; /* JOB_MOUNT: path; JOB_LOAD: why it failed */
 };
@@ -75,8 +74,11 @@ static void job_done(struct job *job)
 
 static void job_mount(struct job *job)
 {
-	int err = register_mount(work.registrar, job->text, job->connector, time_in(SIPD_CALL_NS));
+	int err =
+		place_mount_path(work.registrar, job->text, job->connector, time_in(SIPD_CALL_NS));
 
+	if (job->connector != HANDLE_NONE)
+		sys_handle_close(job->connector);
 	if (err)
 		log_print("sipd: %s %s: %s", job->connector ? "mounting" : "unmounting", job->text,
 			  error_text(err));

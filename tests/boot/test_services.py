@@ -88,6 +88,21 @@ def test_server_comes_back(boot, victim):
     until(console, "echo x > /tmp/x; cat /tmp/x", "^x$")
 
 
+def test_mounts_outlive_rootd(boot):
+    """Not mounted again: the table tells who mounted, and when. Nothing is missing in between."""
+    console = boot()
+    console.prompt()
+    until(console, "mounts", "^/dev/cons ")
+    until(console, "silo kill sipd; cat /dev/sip/status", r"^\d+ sipd \w+ running ")
+    before = [line.split() for line in console.command("cat /mounts").splitlines()]
+    for _ in range(3):
+        output = console.command("silo kill rootd; cat /mounts; cat /dev/platform/list")
+        assert "no such thing" not in output
+        after = [line.split() for line in output.splitlines() if " up " in line]
+        assert [line[:-1] for line in after] == [line[:-1] for line in before]
+        assert all(int(new[-1]) >= int(old[-1]) for new, old in zip(after, before))
+
+
 def test_remote_client_reads(boot, free_port, build):
     console, client = remote(boot, free_port)
     assert {"boot", "dev", "tmp", "mounts"} <= set(client.names("/"))
