@@ -11,8 +11,9 @@
  * Twalk.
  *
  * Restart of a server: a file remembers its path and mode. When its fid is lost (-ERESTART, or a
- * fid that the server does not know any more) it is walked and opened again, once, and what is
- * harmless to repeat is repeated: walk, plain open, getattr, read, readdir, write at an offset.
+ * fid that the server does not know any more) it is walked and opened again, and what is harmless
+ * to repeat is repeated: walk, plain open, getattr, read, readdir, write at an offset; P9_TRIES
+ * tries in all, so that what ends its server does not do so for ever.
  * The rest is reported as -ERESTART, and may or may not have been done. -EPIPE: the session is
  * dead for good; open files report it, paths are resolved again once, past the dead mount.
  *
@@ -27,6 +28,7 @@
 #undef p9_file
 
 #define P9_LINKS_MAX 40	  /* symbolic links in one path */
+#define P9_TRIES     4u	  /* of a harmless message */
 #define P9_FULL_MAX  4096 /* bytes in a path with its NUL */
 
 /* One call. */

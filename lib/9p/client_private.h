@@ -46,7 +46,7 @@ P9_MUST int p9_mount_connect(struct p9_client *c, struct p9_conn *from, uint32_t
 
 /*
  * What Rresolve says, by Tresolve or by Twalk. *text (P9_PATH_MAX bytes) receives the target of a
- * link. Repeated once after -ERESTART.
+ * link. Repeated after -ERESTART.
  */
 struct p9_resolved {
 	uint32_t kind, consumed;

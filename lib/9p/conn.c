@@ -324,6 +324,7 @@ int p9_mount_connect(struct p9_client *c, struct p9_conn *from, uint32_t handle,
 	struct p9_tmsg t = {.type = P9_TCONNECT, .tag = CALL_TAG};
 	struct p9_rpc rpc = {.deadline = deadline};
 	struct p9_link *connector, *session = NULL;
+	unsigned tries = 0;
 	struct p9_rmsg r;
 	int err;
 
@@ -333,9 +334,9 @@ int p9_mount_connect(struct p9_client *c, struct p9_conn *from, uint32_t handle,
 	if (err)
 		return err;
 	c->calls++;
-	err = p9_link_call(connector, &t, &r, &rpc);
-	if (err == -ERESTART) /* harmless: the session that was made is gone */
+	do { /* harmless: a session that was made is gone */
 		err = p9_link_call(connector, &t, &r, &rpc);
+	} while (err == -ERESTART && ++tries < P9_TRIES);
 	if (!err)
 		err = rpc.handle ? connector->ops->adopt(connector, rpc.handle, &session) : -EPROTO;
 	if (connector->ops->close)
@@ -397,11 +398,17 @@ static int resolve_once(struct p9_client *c, struct p9_conn *conn, struct p9_tms
 int p9_conn_resolve(struct p9_client *c, struct p9_conn *conn, struct p9_tmsg *t,
 		    struct p9_resolved *out, char *text, uint64_t deadline)
 {
-	uint32_t generation = conn->generation;
-	int err = resolve_once(c, conn, t, out, text, deadline);
+	uint32_t generation;
+	unsigned tries = 0;
+	int err;
 
-	if (err != -ERESTART)
-		return err;
-	p9_conn_restarted(c, conn, generation);
-	return resolve_once(c, conn, t, out, text, deadline);
+	for (;;) {
+		generation = conn->generation;
+		err = resolve_once(c, conn, t, out, text, deadline);
+		if (__builtin_expect(err != -ERESTART, 1))
+			return err;
+		p9_conn_restarted(c, conn, generation);
+		if (++tries == P9_TRIES)
+			return err;
+	}
 }

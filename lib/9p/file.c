@@ -8,8 +8,8 @@
  * first, so that is the only meaning). Before the next message the file is then resolved and
  * opened again by its path, under a new number; it must still be the same file, by qid.path.
  *
- * Invariant: a message is sent at most twice. The second time only if it was harmless the first
- * time, or was refused unread.
+ * Invariant: a message is sent at most P9_TRIES times. Again only if it is harmless, or was refused
+ * unread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -177,14 +177,15 @@ static inline int file_try(struct p9_file *f, struct p9_file *f2, uint32_t *fid2
 int p9_file_call(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struct p9_tmsg *t,
 		 struct p9_rmsg *r, struct p9_rpc *rpc, bool harmless)
 {
+	unsigned tries = 0;
 	bool lost;
 	int err;
 
 	rpc->deadline = f->timeout_ns ? p9_deadline(f->client, f->timeout_ns) : UINT64_MAX;
-	err = file_try(f, f2, fid2, t, r, rpc, &lost);
-	if (__builtin_expect(!lost, 1) || (err == -ERESTART && !harmless))
-		return err;
-	return file_try(f, f2, fid2, t, r, rpc, &lost);
+	do {
+		err = file_try(f, f2, fid2, t, r, rpc, &lost);
+	} while (__builtin_expect(lost, 0) && ++tries < P9_TRIES && (err != -ERESTART || harmless));
+	return err;
 }
 
 static int call(struct p9_file *f, struct p9_tmsg *t, struct p9_rmsg *r, bool harmless)

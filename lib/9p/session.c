@@ -237,7 +237,7 @@ static int session_narrowed(struct p9_request *req, struct p9_fid *fid, uint32_t
 {
 	struct p9_session *from = req->session, *s;
 	const struct p9_ops *ops = from->server->ops;
-	bool narrowed = fid->narrowed || !fid->root;
+	bool narrowed = fid->narrowed || fid->qid.path != fid->top;
 	struct p9_fid *root;
 	int err;
 

@@ -121,19 +121,30 @@ handle_t channel_link_handle(const struct p9_link *link)
 	return ((const struct channel_link *)link)->handle;
 }
 
-int channel_connect(handle_t connector, uint64_t deadline, handle_t *session)
+/* One Tconnect; the answer lies in the page. */
+static int connect_call(handle_t connector, struct p9_rpc *rpc)
 {
 	struct p9_tmsg t = {.type = P9_TCONNECT, .tag = 1};
-	struct p9_rpc rpc = {.deadline = deadline};
-	struct p9_rmsg r;
-	int len, err;
+	int len;
 
 	serve_flush();
 	len = p9_encode_t(&t, P9_DIALECT_LOCAL, message_page()->data, MSG_DATA_MAX);
 	if (len < 0)
 		return len;
-	rpc.t_len = (uint32_t)len;
-	err = call(connector, &rpc);
+	rpc->t_len = (uint32_t)len;
+	return call(connector, rpc);
+}
+
+int channel_connect(handle_t connector, uint64_t deadline, handle_t *session)
+{
+	struct p9_rpc rpc = {.deadline = deadline};
+	unsigned tries = 0;
+	struct p9_rmsg r;
+	int err;
+
+	do { /* harmless: a session that was made is gone */
+		err = connect_call(connector, &rpc);
+	} while (err == -ERESTART && ++tries < P9_TRIES);
 	if (err)
 		return err;
 	err = p9_decode_r(&r, P9_DIALECT_LOCAL, message_page()->data, rpc.r_len, 0);

@@ -17,7 +17,7 @@ P9_MUST int channel_link_create(handle_t handle, struct p9_link **out);
 handle_t channel_link_handle(const struct p9_link *link);
 
 /*
- * Make a session through a connector (which stays the caller's): Tconnect.
+ * Make a session through a connector (which stays the caller's): Tconnect, again after -ERESTART.
  * Errors: -EPIPE, -ERESTART, -ETIMEDOUT, what the server says; -EOPNOTSUPP or -EPERM: the handle
  * is no connector.
  */

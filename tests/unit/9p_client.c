@@ -457,8 +457,8 @@ static int appending(struct place *p)
 	return n == 5 && first == 5 ? 0 : (int)(first < 0 ? first : n);
 }
 
-/* Crash at every message, in every way. */
-static void crash_everywhere(scenario run, bool harmless, bool async)
+/* Crash at every message, in every way; `more` messages behind it end the server as well. */
+static void crash_everywhere(scenario run, bool harmless, bool async, unsigned more)
 {
 	unsigned met = 0;
 
@@ -470,6 +470,7 @@ static void crash_everywhere(scenario run, bool harmless, bool async)
 
 			p->world.crash = kind;
 			p->world.crash_at = at;
+			p->world.crash_more = more;
 			err = run(p);
 			crashed = p->world.crashed;
 			if (err && !may_fail(p, err))
@@ -492,24 +493,42 @@ static void crash_everywhere(scenario run, bool harmless, bool async)
 static void crash_reading(void **state)
 {
 	(void)state;
-	crash_everywhere(reading, true, false);
-	crash_everywhere(reading, true, true);
+	for (unsigned more = 0; more < P9_TRIES - 1; more++) {
+		crash_everywhere(reading, true, false, more);
+		crash_everywhere(reading, true, true, more);
+	}
 }
 
 static void crash_changing(void **state)
 {
 	(void)state;
-	crash_everywhere(changing, false, false);
-	crash_everywhere(changing, false, true);
+	crash_everywhere(changing, false, false, 0);
+	crash_everywhere(changing, false, true, 0);
 }
 
 static void crash_appending(void **state)
 {
 	(void)state;
-	crash_everywhere(appending, false, false);
+	crash_everywhere(appending, false, false, 0);
 }
 
-/* Files that were open are found again by their path, once; then a changed world is noticed. */
+/* What ends its server each time is not sent for ever. */
+static void crash_always(void **state)
+{
+	struct place *p = place_new(false);
+	struct p9_attr attr;
+	uint64_t before;
+
+	(void)state;
+	p->world.crash = CRASH_RECEIVED;
+	p->world.crash_at = before = p->world.calls + 1;
+	p->world.crash_more = 1000;
+	assert_int_equal(p9_client_stat(&p->c, "/a/up", false, &attr), -ERESTART);
+	assert_int_equal(p->world.calls - before + 1, P9_TRIES);
+	place_free(p);
+}
+
+/* Files that were open are found again by their path; then a changed world is noticed. */
 static void reopen(void **state)
 {
 	struct place *p = place_new(false);
@@ -665,8 +684,9 @@ int main(void)
 		cmocka_unit_test(mounts),	   cmocka_unit_test(files),
 		cmocka_unit_test(listing),	   cmocka_unit_test(many_files),
 		cmocka_unit_test(crash_reading),   cmocka_unit_test(crash_changing),
-		cmocka_unit_test(crash_appending), cmocka_unit_test(reopen),
-		cmocka_unit_test(remount),	   cmocka_unit_test(liars),
+		cmocka_unit_test(crash_appending), cmocka_unit_test(crash_always),
+		cmocka_unit_test(reopen),	   cmocka_unit_test(remount),
+		cmocka_unit_test(liars),
 	};
 
 	return cmocka_run_group_tests_name("9p_client", tests, NULL, NULL);

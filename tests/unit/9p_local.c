@@ -254,7 +254,7 @@ static int link_rpc(struct p9_link *link, struct p9_rpc *rpc)
 
 	if (s->dead)
 		return -EPIPE;
-	if (w->calls == w->crash_at)
+	if (w->crash_at && w->calls - w->crash_at <= w->crash_more)
 		return crash_now(w, s, l, &call);
 	return deliver(w, s, l, &call);
 }

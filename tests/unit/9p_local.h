@@ -4,8 +4,8 @@
  *
  * A handle names a sender: a server and the id of a session. The frame of a call is served where
  * it lies and answered in the same memory, as in a message page. A planned crash hits the call
- * whose number it names: the server ends, a successor starts over the same tree, and the call goes
- * to the successor, comes back with -ERESTART, or with -EPIPE.
+ * whose number it names, or several in a row: the server ends, a successor starts over the same
+ * tree, and the call goes to the successor, comes back with -ERESTART, or with -EPIPE.
  */
 #pragma once
 #include "9p/client.h"
@@ -42,8 +42,9 @@ struct local_world {
 	} handles[LOCAL_HANDLES]; /* [0] is never used */
 	struct identity from;
 	struct local_call *current;
-	uint64_t calls;	   /* counted */
-	uint64_t crash_at; /* the call that is hit; 0: none */
+	uint64_t calls;	     /* counted */
+	uint64_t crash_at;   /* the call that is hit; 0: none */
+	uint64_t crash_more; /* and how many right behind it */
 	enum local_crash crash;
 	bool crashed;
 	/* Let the server of a kept request go on. False: nothing to do, the call times out. */
