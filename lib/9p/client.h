@@ -105,7 +105,6 @@ struct p9_file {
 	struct p9_qid qid;
 	uint32_t oflags;
 	bool open;
-	bool doubt;	     /* the server said that it does not know fid */
 	int lost;	     /* it could not be opened again, for this reason, which stays */
 	uint64_t offset;     /* of p9_client_read, write, readdir */
 	uint64_t timeout_ns; /* from the client; may be changed */

@@ -29,6 +29,9 @@ struct p9_conn *p9_conn_new(struct p9_link *link, const char *prefix, uint32_t l
 void p9_conn_put(struct p9_client *c, struct p9_conn *conn);
 P9_MUST int p9_fid_take(struct p9_client *c, struct p9_conn *conn, uint32_t *fid);
 void p9_fid_give(struct p9_client *c, struct p9_conn *conn, uint32_t fid);
+/* The message that was to make fid has failed with err, or made none (0): give back the number.
+ * After -ETIMEDOUT it is never used again, since the fid may come into being at any time. */
+void p9_fid_unmade(struct p9_client *c, struct p9_conn *conn, uint32_t fid, int err);
 /* The server behind conn was restarted while it was of this generation. */
 void p9_conn_restarted(struct p9_client *c, struct p9_conn *conn, uint32_t generation);
 /* One message; notes a dead session. */

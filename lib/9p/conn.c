@@ -206,6 +206,14 @@ void p9_conn_clunk(struct p9_client *c, struct p9_conn *conn, uint32_t fid)
 	p9_fid_give(c, conn, fid);
 }
 
+void p9_fid_unmade(struct p9_client *c, struct p9_conn *conn, uint32_t fid, int err)
+{
+	if (err == -EINTR)
+		p9_conn_clunk(c, conn, fid); /* the server may have been faster */
+	else if (err != -ETIMEDOUT)
+		p9_fid_give(c, conn, fid);
+}
+
 /* ---- sessions and mounts ----------------------------------------------------------------- */
 
 struct p9_conn *p9_conn_new(struct p9_link *link, const char *prefix, uint32_t len)

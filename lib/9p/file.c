@@ -8,6 +8,10 @@
  * first, so that is the only meaning). Before the next message the file is then resolved and
  * opened again by its path, under a new number; it must still be the same file, by qid.path.
  *
+ * That it is lost may be wrong: the call that brought the file may have gone to the successor while
+ * another thread has yet to hear that the server was restarted. So its old number is clunked, too,
+ * whatever generation it is of, before anybody gets it again.
+ *
  * Invariant: a message is sent at most P9_TRIES times. Again only if it is harmless, or was refused
  * unread.
  */
@@ -55,7 +59,7 @@ int p9_file_new(struct p9_client *c, struct p9_conn *conn, uint32_t fid, uint32_
 	f->generation = generation;
 	f->qid = (struct p9_qid){0};
 	f->oflags = 0;
-	f->open = f->doubt = false;
+	f->open = false;
 	f->lost = 0;
 	f->offset = 0;
 	f->timeout_ns = c->timeout_ns;
@@ -74,6 +78,7 @@ static bool is_passing(int err)
 	       err == -ENOMEM || err == -EMFILE || err == -EPIPE;
 }
 
+/* On failure fid is free again. */
 static int reopen_ask(struct p9_file *f, uint32_t fid, uint64_t deadline)
 {
 	struct p9_tmsg t = {.type = P9_TRESOLVE, .fid = 0};
@@ -89,13 +94,13 @@ static int reopen_ask(struct p9_file *f, uint32_t fid, uint64_t deadline)
 	t.resolve.oflags = f->oflags & ~(P9_O_CREAT | P9_O_EXCL | P9_O_TRUNC);
 	t.resolve.path = (struct p9_str){f->path + skip, f->path_len - skip};
 	err = p9_conn_resolve(f->client, f->conn, &t, &res, text, deadline);
-	if (err)
+	if (err) {
+		p9_fid_unmade(f->client, f->conn, fid, err);
 		return err;
+	}
 	if (res.handle) /* a mount where the file was */
 		f->conn->link->ops->drop(f->conn->link, res.handle);
-	if (res.kind != P9_RESOLVE_DONE)
-		return -ESTALE;
-	if (attr.qid.path == f->qid.path)
+	if (res.kind == P9_RESOLVE_DONE && attr.qid.path == f->qid.path)
 		return 0;
 	p9_conn_clunk(f->client, f->conn, fid);
 	return -ESTALE;
@@ -114,8 +119,6 @@ static int file_reopen(struct p9_file *f, uint64_t deadline)
 		return err;
 	err = reopen_ask(f, fid, deadline);
 	if (err) {
-		if (err != -ESTALE && err != -ETIMEDOUT) /* clunked; perhaps made */
-			p9_fid_give(c, f->conn, fid);
 		if (!is_passing(err))
 			f->lost = err;
 		return err;
@@ -123,11 +126,7 @@ static int file_reopen(struct p9_file *f, uint64_t deadline)
 	c->reopened++;
 	f->fid = fid;
 	f->generation = f->conn->generation;
-	if (f->doubt)
-		p9_conn_clunk(c, f->conn, old); /* should it be there after all */
-	else
-		p9_fid_give(c, f->conn, old);
-	f->doubt = false;
+	p9_conn_clunk(c, f->conn, old); /* should it be there after all */
 	return 0;
 }
 
@@ -144,11 +143,8 @@ static void fids_lost(struct p9_file *f, struct p9_file *f2, int err, uint32_t g
 		return;
 	}
 	f->generation = f->conn->generation - 1;
-	f->doubt = true;
-	if (f2) {
+	if (f2)
 		f2->generation = f->generation;
-		f2->doubt = true;
-	}
 }
 
 /* One try. *lost: a fid is gone, and whether the message was done is not known if -ERESTART. */
@@ -357,7 +353,7 @@ int p9_client_remove(struct p9_file *f)
 	struct p9_rmsg r;
 	int err = call(f, &t, &r, false);
 
-	if (err == -ETIMEDOUT || err == -EINTR)
+	if (err)
 		p9_conn_clunk(f->client, f->conn, f->fid);
 	else
 		p9_fid_give(f->client, f->conn, f->fid);
@@ -369,10 +365,7 @@ int p9_client_close(struct p9_file *f)
 {
 	if (!f)
 		return 0;
-	if (f->generation == f->conn->generation || f->doubt)
-		p9_conn_clunk(f->client, f->conn, f->fid);
-	else
-		p9_fid_give(f->client, f->conn, f->fid);
+	p9_conn_clunk(f->client, f->conn, f->fid);
 	file_free(f);
 	return 0;
 }

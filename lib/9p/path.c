@@ -131,13 +131,6 @@ static int middle_reached(struct p9_lookup *l)
 	return 0;
 }
 
-static void fid_return(struct p9_lookup *l)
-{
-	if (l->fid != P9_NOFID)
-		p9_fid_give(l->c, l->conn, l->fid);
-	l->fid = P9_NOFID;
-}
-
 /* Ask the session in l->conn. last: with the caller's flags, else for a directory on the way. */
 static int session_ask(struct p9_lookup *l, bool last, struct p9_resolved *res, char *text)
 {
@@ -162,8 +155,10 @@ static int session_ask(struct p9_lookup *l, bool last, struct p9_resolved *res, 
 	t.resolve.newfid = l->fid;
 	err = p9_conn_resolve(l->c, l->conn, &t, res, text, l->deadline);
 	l->generation = l->conn->generation;
-	if (err || res->kind != P9_RESOLVE_DONE)
-		fid_return(l);
+	if (l->fid != P9_NOFID && (err || res->kind != P9_RESOLVE_DONE)) {
+		p9_fid_unmade(l->c, l->conn, l->fid, err);
+		l->fid = P9_NOFID;
+	}
 	return err;
 }
 

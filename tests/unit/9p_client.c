@@ -563,6 +563,30 @@ static void reopen(void **state)
 	place_free(p);
 }
 
+/* Another thread hears of a restart only when this one has opened files of the successor: their
+ * fids are taken for lost, but are there. */
+static void late_notice(void **state)
+{
+	struct place *p = place_new(false);
+	struct p9_file *f, *g;
+	char buf[8];
+
+	(void)state;
+	assert_int_equal(p9_client_open(&p->c, "/a/b/file", P9_O_RDONLY, 0, &f), 0);
+	assert_int_equal(p9_client_open(&p->c, "/empty", P9_O_RDONLY, 0, &g), 0);
+	p->c.root->generation++;
+	p9_client_close(f);
+	assert_int_equal(p9_client_open(&p->c, "/a/b/file", P9_O_RDONLY, 0, &f), 0);
+	assert_int_equal(p9_client_read(f, buf, 5), 5);
+	assert_int_equal(p9_client_read(g, buf, 5), 0);
+	assert_int_equal(p->c.reopened, 1);
+	p9_client_close(g);
+	assert_int_equal(p9_client_open(&p->c, "/empty", P9_O_RDONLY, 0, &g), 0);
+	p9_client_close(f);
+	p9_client_close(g);
+	place_free(p);
+}
+
 /* A mounted server that is dead for good, and one that took its place. */
 static void remount(void **state)
 {
@@ -685,8 +709,8 @@ int main(void)
 		cmocka_unit_test(listing),	   cmocka_unit_test(many_files),
 		cmocka_unit_test(crash_reading),   cmocka_unit_test(crash_changing),
 		cmocka_unit_test(crash_appending), cmocka_unit_test(crash_always),
-		cmocka_unit_test(reopen),	   cmocka_unit_test(remount),
-		cmocka_unit_test(liars),
+		cmocka_unit_test(reopen),	   cmocka_unit_test(late_notice),
+		cmocka_unit_test(remount),	   cmocka_unit_test(liars),
 	};
 
 	return cmocka_run_group_tests_name("9p_client", tests, NULL, NULL);
