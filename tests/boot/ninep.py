@@ -91,6 +91,17 @@ class Client:
         body = struct.pack("<IQI", fid, offset, len(data)) + data
         return struct.unpack("<I", self._call(TWRITE, body))[0]
 
+    def write_all(self, writes):
+        """Sends (fid, data) pairs without waiting in between; for each 0 or the errno."""
+        tags = [
+            self.send(TWRITE, struct.pack("<IQI", fid, 0, len(data)) + data) for fid, data in writes
+        ]
+        results = {}
+        for _ in tags:
+            kind, tag, body = self.answer()
+            results[tag] = struct.unpack("<I", body)[0] if kind == RLERROR else 0
+        return [results[tag] for tag in tags]
+
     def clunk(self, fid):
         self._call(TCLUNK, struct.pack("<I", fid))
 

@@ -16,12 +16,15 @@ import random
 import re
 import time
 
+import conftest
 import helpers
 import ninep
 import pytest
 
+from tools.launcher import guest
+
 SEED = int(os.environ.get("BULKHEAD_SEED", random.SystemRandom().randrange(1 << 32)))
-KILLS, SOAK_KILLS = 20, 200
+KILLS, SOAK_KILLS = 20, int(os.environ.get("BULKHEAD_KILLS", 200))
 SECONDS = 40  # for what follows one kill
 FILE_BYTES = 100_000
 PIECE = 4096
@@ -30,8 +33,8 @@ DRIVERS = {"virtio-blk0": "", "ahci": "--ahci"}
 # They carry the shell's words: what is under way through them may be lost, so the sums go to a file.
 CONSOLE = {"uart0", "consoled"}
 VICTIMS = [*DRIVERS, "fsd", "devd", *sorted(CONSOLE), "tmp", "rootd", "sipd", "bootfs"]
-# In every run; the others are killed less often by test_services.py, and 200 times in soak.
-DAILY = [*DRIVERS, "fsd", "devd"]
+TOGETHER = 5  # that are killed at once, at most
+ERESTART = 85
 # What may be more after many restarts than after the first: queues and tables grow by steps.
 MEMORY_SLACK, HANDLES_SLACK = 256 << 10, 8
 
@@ -70,6 +73,7 @@ class Rig:
 
     def __init__(self, boot, free_port, image, build, folder, kills, options):
         self.random = random.Random(SEED)
+        self.ids, self.typed = {}, 0
         self.data = {f"f{n}": self.random.randbytes(FILE_BYTES) for n in range(3 * kills + 9)}
         self.fresh = list(self.data)
         changed = helpers.archive(build, folder / "boot.cpio", helpers.unlimited_restarts)
@@ -78,8 +82,16 @@ class Rig:
             boot, free_port, "exportd-admin", options, archive=changed
         )
 
-    def row(self, label):
-        return helpers.silos(self.client.load("/dev/sip/status").decode())[0][label]
+    def folder(self, label):
+        """Its folder; ids outlive restarts."""
+        if not self.ids:
+            rows, _ = helpers.silos(self.client.load("/dev/sip/status").decode())
+            self.ids = {name: row["id"] for name, row in rows.items()}
+        return f"/dev/sip/servers/srv{self.ids[label]}"
+
+    def pid(self, label):
+        """0: it has no process."""
+        return int(self.client.load(f"{self.folder(label)}/pid"))
 
     def wait(self, look, what):
         """Until `look` gives something that is true; it, too."""
@@ -87,10 +99,6 @@ class Rig:
         while not (found := look()):
             assert time.monotonic() < deadline, f"{what}, seed {SEED}\n{self.console.tail()}"
         return found
-
-    def successor(self, label, pid):
-        row = self.row(label)
-        return row["state"] == "running" and row["pid"] != pid and row["pid"]
 
     def read_some(self, count):
         """The client reads pieces of a file that nobody has read, and compares."""
@@ -101,42 +109,55 @@ class Rig:
             assert got == self.data[name][piece * PIECE : (piece + 1) * PIECE], name
         return fid
 
-    def kill(self, label):
-        """Kills it in the middle of reading; the successor's pid."""
-        row = self.row(label)
+    def kill(self, labels):
+        """Kills them at once, in the middle of reading, and waits for their successors."""
+        pids = {label: self.pid(label) for label in labels}
+        ctls = [self.client.open(f"{self.folder(label)}/ctl", 1) for label in labels]
         fid = self.read_some(self.random.randrange(READS))
-        try:
-            self.client.command(f"/dev/sip/servers/srv{row['id']}/ctl", "kill")
-        except ninep.Error:
-            # sipd cannot answer a call that ends it.
-            assert label == "sipd"
-        pid = self.wait(lambda: self.successor(label, row["pid"]), f"no successor of {label}")
-        self.client.clunk(fid)
-        return pid
+        answers = self.client.write_all([(ctl, b"kill") for ctl in ctls])
+        # sipd cannot answer a call that ends it, nor others that it has in hand then.
+        allowed = {0, ERESTART} if "sipd" in labels else {0}
+        assert set(answers) <= allowed, f"{answers} of {labels}, seed {SEED}"
+        for label, answer in zip(labels, answers):
+            gone = pids[label] if answer == 0 or label == "sipd" else 0
+            self.wait(lambda: self.pid(label) not in (0, gone), f"no successor of {label}")
+        for opened in (fid, *ctls):
+            self.client.clunk(opened)
 
     def expected(self, names):
         return "".join(
             f"{hashlib.sha256(self.data[name]).hexdigest()}  /disk/{name}\n" for name in names
         )
 
-    def round(self, label):
+    def round(self, *labels):
         """One kill under load of both readers."""
         names = [self.fresh.pop(), self.fresh.pop()]
         line = "sha256sum " + " ".join(f"/disk/{name}" for name in names)
-        if label in CONSOLE:
-            self.client_sums(line, names, label)
+        if CONSOLE & set(labels):
+            self.client_sums(line, names, labels)
         else:
             self.console.send(line + "\n")
-            self.kill(label)
+            self.kill(labels)
             output = self.console.prompt(SECONDS).replace(line + "\n", "", 1)
-            assert output == self.expected(names), f"{label}, seed {SEED}"
-        helpers.until(self.console, "echo goo''d", "^good$", SECONDS)
+            assert output == self.expected(names), f"{labels}, seed {SEED}"
+        self.answers()
 
-    def client_sums(self, line, names, label):
+    def answers(self):
+        """Until the prompt answers to the last line that was typed; some may be lost before it."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            self.typed += 1
+            self.console.send(f"echo goo''d{self.typed}\n")
+            try:
+                return self.console.expect(rf"^good{self.typed}\n{conftest.PROMPT[1:]}", 3)
+            except guest.GuestError:
+                assert time.monotonic() < deadline, f"no prompt, seed {SEED}\n{self.console.tail()}"
+
+    def client_sums(self, line, names, labels):
         """The same with the sums in a file, since their way to the screen is what dies."""
         self.console.send(f"rm /tmp/sums; {line} > /tmp/sums\n")
         self.console.expect("/tmp/sums\n", SECONDS)  # the line has arrived
-        self.kill(label)
+        self.kill(labels)
         wanted = self.expected(names).encode()
 
         def look():
@@ -145,10 +166,10 @@ class Rig:
             except ninep.Error as error:
                 assert error.errno == 2
                 return False
-            assert wanted.startswith(text), f"{label}, seed {SEED}"
+            assert wanted.startswith(text), f"{labels}, seed {SEED}"
             return text == wanted
 
-        self.wait(look, f"no sums after the end of {label}")
+        self.wait(look, f"no sums after the end of {labels}")
 
     def settled(self, base):
         """Until nothing is above the level: ends are cleaned up beside the work."""
@@ -157,33 +178,67 @@ class Rig:
             assert time.monotonic() < deadline, f"more than before: {more}, seed {SEED}"
 
 
-def kill_often(rig, label, kills):
-    rig.round(label)
-    helpers.until(rig.console, "echo rea''dy", "^ready$")
+def kill_often(rig, kills, first, choose):
+    """What is restarted for the first time may need more than before: that is no leak."""
+    for labels in first:
+        rig.round(*labels)
     base = level(rig.client)
-    for _ in range(kills - 1):
-        rig.round(label)
+    for _ in range(kills - len(first)):
+        rig.round(*choose())
     rig.settled(base)
+
+
+def kill_one(rig, label, cpus, kills):
+    rig = rig(kills, f"--smp {cpus} {DRIVERS.get(label, '')}")
+    kill_often(rig, kills, [[label]], lambda: [label])
+
+
+def kill_together(rig, cpus, kills):
+    """Several at once, some of them more than once: a kill that meets a restart, too."""
+    rig = rig(kills, f"--smp {cpus}")
+    victims = [label for label in VICTIMS if label != "ahci"]
+
+    def fitting(labels):
+        """The sums lie in /tmp when the console dies."""
+        return [label for label in labels if label != "tmp" or not CONSOLE & set(labels)]
+
+    def choose():
+        return fitting(rig.random.choices(victims, k=rig.random.randint(2, TOGETHER)))
+
+    kill_often(rig, kills, [fitting(victims), ["tmp"]], choose)
 
 
 @pytest.fixture
 def rig(boot, free_port, image, build, tmp_path):
     def make(kills, options):
+        print(f"BULKHEAD_SEED={SEED}")
         return Rig(boot, free_port, image, build, tmp_path, kills, options)
 
     return make
 
 
 @pytest.mark.parametrize("cpus", [1, 4])
-@pytest.mark.parametrize("label", DAILY)
+@pytest.mark.parametrize("label", VICTIMS)
 def test_killed_under_load(rig, label, cpus):
     """Readers get what is on the disk, and nothing is left over, whoever dies how often."""
-    kill_often(rig(KILLS, f"--smp {cpus} {DRIVERS.get(label, '')}"), label, KILLS)
+    kill_one(rig, label, cpus, KILLS)
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_killed_together(rig, cpus):
+    """The same when several die at the same moment."""
+    kill_together(rig, cpus, KILLS)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("cpus", [1, 4])
 @pytest.mark.parametrize("label", VICTIMS)
 def test_killed_very_often(rig, label, cpus):
-    """The same with more kills."""
-    kill_often(rig(SOAK_KILLS, f"--smp {cpus} {DRIVERS.get(label, '')}"), label, SOAK_KILLS)
+    """With more kills."""
+    kill_one(rig, label, cpus, SOAK_KILLS)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_killed_together_very_often(rig, cpus):
+    kill_together(rig, cpus, SOAK_KILLS)
