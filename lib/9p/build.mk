@@ -3,7 +3,7 @@ LIBS += 9p
 HOSTLIBS += 9p
 9p-srcs := $(addprefix lib/9p/,\
 	messages.c codec.c entry.c \
-	session.c fid.c request.c dispatch.c walk.c resolve.c io.c meta.c legacy.c dir2000.c \
+	session.c share.c fid.c request.c dispatch.c walk.c resolve.c io.c meta.c legacy.c dir2000.c \
 	text.c tree.c tree_file.c log.c \
 	client.c conn.c path.c file.c bywalk.c \
 	stream.c stream_link.c)

@@ -62,7 +62,7 @@ static int entry_next(struct p9_request *req)
 			dir->cookie = dir->ent.offset;
 			continue;
 		}
-		req->walk = p9_fid_clone(req->fid, true, &err);
+		req->walk = p9_fid_clone(req->fid, &req->from, true, &err);
 		return req->walk ? 1 : err;
 	}
 	return 0;
@@ -173,9 +173,13 @@ int p9_read_dir2000(struct p9_request *req)
 	if (req->fid->busy)
 		return -EBUSY;
 	if (!dir) {
-		dir = malloc(sizeof(*dir));
-		if (!dir)
+		if (p9_fid_charge(req->fid, sizeof(*dir)))
 			return -ENOMEM;
+		dir = malloc(sizeof(*dir));
+		if (!dir) {
+			p9_fid_uncharge(req->fid, sizeof(*dir));
+			return -ENOMEM;
+		}
 		dir->pos = dir->cookie = 0;
 		req->fid->dir = dir;
 	}

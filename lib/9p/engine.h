@@ -36,20 +36,37 @@ struct p9_handler {
 	bool urgent;	 /* also served at the limit of requests */
 };
 
+/* share.c */
+/* One silo as a client of this server. */
+struct p9_peer {
+	struct p9_peer *next; /* hash chain */
+	uint32_t silo, sessions;
+	uint64_t memory; /* bytes */
+};
+/* Charge a silo; force: above its share, too. Errors: -ENOMEM. */
+P9_MUST int p9_charge(struct p9_server *server, uint32_t silo, uint64_t bytes, bool force,
+		      struct p9_peer **out);
+/* peer NULL: nothing was charged. */
+void p9_uncharge(struct p9_server *server, struct p9_peer *peer, uint64_t bytes);
+/* The same for a session of so many bytes. Errors: -ENFILE, -ENOMEM. */
+P9_MUST int p9_charge_session(struct p9_server *server, uint32_t silo, uint64_t bytes,
+			      struct p9_peer **out);
+void p9_uncharge_session(struct p9_server *server, struct p9_peer *peer, uint64_t bytes);
+
 /* fid.c */
 struct p9_fid *p9_fid_find(struct p9_session *s, uint32_t num);
-/* A fid in no table, with one reference. spare: one above the limit is allowed, for a fid that
- * will replace another. NULL and *err. */
-struct p9_fid *p9_fid_new(struct p9_session *s, bool spare, int *err);
+/* A fid in no table, with one reference, charged to `who` (NULL: to nobody). spare: one above the
+ * limits is allowed, for a fid that will replace another or soon goes. NULL and *err. */
+struct p9_fid *p9_fid_new(struct p9_session *s, const struct identity *who, bool spare, int *err);
 /* The same with from's node. */
-struct p9_fid *p9_fid_clone(struct p9_fid *from, bool spare, int *err);
+struct p9_fid *p9_fid_clone(struct p9_fid *from, const struct identity *who, bool spare, int *err);
 void p9_fid_insert(struct p9_fid *fid, uint32_t num);
 /* Take it out of the table, and let the table's reference go. */
 void p9_fid_remove(struct p9_fid *fid);
 void p9_fid_put(struct p9_fid *fid);
 /* Free a fid that has got no node yet. */
 void p9_fid_discard(struct p9_fid *fid);
-/* Node, open state and name change places. */
+/* Node, open state and name change places; what they are charged stays. */
 void p9_fid_swap(struct p9_fid *a, struct p9_fid *b);
 /* Remove all but the root of a local session. */
 void p9_fid_remove_all(struct p9_session *s, bool root_too);

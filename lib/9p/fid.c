@@ -16,6 +16,7 @@
 #include "9p/engine.h"
 
 #define FIDS_A_BLOCK 32u
+#define FID_COST     (sizeof(struct p9_fid) + 2 * sizeof(struct p9_fid *)) /* and its bucket */
 
 struct p9_fid *p9_fid_find(struct p9_session *s, uint32_t num)
 {
@@ -48,27 +49,33 @@ static struct p9_fid *fid_alloc(struct p9_server *server)
 	return fid;
 }
 
-struct p9_fid *p9_fid_new(struct p9_session *s, bool spare, int *err)
+struct p9_fid *p9_fid_new(struct p9_session *s, const struct identity *who, bool spare, int *err)
 {
+	struct p9_server *server = s->server;
+	uint32_t cost = who ? FID_COST + server->limits.fid_cost : 0;
+	struct p9_peer *peer = NULL;
 	struct p9_fid *fid;
 
-	if (s->fid_count >= s->server->limits.fids + (spare ? 1u : 0u)) {
-		*err = -EMFILE;
+	*err = s->fid_count >= server->limits.fids + (spare ? 1u : 0u) ? -EMFILE : 0;
+	if (!*err && who)
+		*err = p9_charge(server, who->silo, cost, spare, &peer);
+	if (*err)
 		return NULL;
-	}
-	fid = fid_alloc(s->server);
+	fid = fid_alloc(server);
 	if (!fid) {
+		p9_uncharge(server, peer, cost);
 		*err = -ENOMEM;
 		return NULL;
 	}
-	*fid = (struct p9_fid){.num = P9_NOFID, .refs = 1, .session = s};
+	*fid = (struct p9_fid){
+		.num = P9_NOFID, .refs = 1, .session = s, .peer = peer, .charged = cost};
 	s->fid_count++;
 	return fid;
 }
 
-struct p9_fid *p9_fid_clone(struct p9_fid *from, bool spare, int *err)
+struct p9_fid *p9_fid_clone(struct p9_fid *from, const struct identity *who, bool spare, int *err)
 {
-	struct p9_fid *fid = p9_fid_new(from->session, spare, err);
+	struct p9_fid *fid = p9_fid_new(from->session, who, spare, err);
 
 	if (!fid)
 		return NULL;
@@ -117,6 +124,7 @@ void p9_fid_discard(struct p9_fid *fid)
 {
 	struct p9_server *server = fid->session->server;
 
+	p9_uncharge(server, fid->peer, fid->charged);
 	fid->session->fid_count--;
 	fid->next = server->free_fids;
 	server->free_fids = fid;

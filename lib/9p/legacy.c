@@ -46,12 +46,24 @@ int p9_path_extend(struct p9_fid *fid, const struct p9_fid *from, const struct p
 		memcpy(buf + len, names[i].ptr, names[i].len);
 		len += names[i].len;
 	}
-	fid->path = malloc(len + 1);
-	if (!fid->path)
+	if (p9_fid_charge(fid, len + 1))
 		return -ENOMEM;
+	fid->path = malloc(len + 1);
+	if (!fid->path) {
+		p9_fid_uncharge(fid, len + 1);
+		return -ENOMEM;
+	}
 	memcpy(fid->path, buf, len);
 	fid->path[len] = '\0';
 	return 0;
+}
+
+/* The fid has another path now. */
+static void path_drop(struct p9_fid *fid, char *path)
+{
+	if (path)
+		p9_fid_uncharge(fid, (uint32_t)strlen(path) + 1);
+	free(path);
 }
 
 static struct p9_str fid_name(const struct p9_fid *fid)
@@ -113,7 +125,7 @@ static int create_done(struct p9_request *req, int status)
 		if (status)
 			req->fid->path = was.path;
 		else
-			free(was.path);
+			path_drop(req->fid, was.path);
 	}
 	return open_done(req, status);
 }
@@ -260,7 +272,7 @@ static int wstat_renamed(struct p9_request *req, int status)
 	if (p9_path_extend(fid, &was, names, 2))
 		fid->path = was.path; /* the old name is all we have room for */
 	else
-		free(was.path);
+		path_drop(fid, was.path);
 	return 0;
 }
 
@@ -290,7 +302,7 @@ static int wstat_rename(struct p9_request *req, int status)
 		return -EBUSY;
 	if (!req->session->server->ops->rename)
 		return p9_op_absent(req);
-	req->walk = p9_fid_clone(req->fid, true, &err);
+	req->walk = p9_fid_clone(req->fid, &req->from, true, &err);
 	if (!req->walk)
 		return err;
 	return p9_op_then(req, req->session->server->ops->walk1(req, req->walk, p9_str_from("..")),

@@ -46,6 +46,7 @@ struct p9_request *p9_request_take(struct p9_server *server)
 	req->fid = req->fid2 = req->walk = req->climb = NULL;
 	req->aux = NULL;
 	req->handle = 0;
+	req->peer = NULL;
 	req->in_list = req->abandoned = req->views = req->occupies = false;
 	req->next_step = NULL;
 	req->flushers = req->flushed = NULL;
@@ -106,6 +107,8 @@ static void list_remove(struct p9_request *req)
 		req->next->back = req->back;
 	req->session->kept_count--;
 	req->in_list = false;
+	p9_uncharge(req->session->server, req->peer, req->charged);
+	req->peer = NULL;
 	if (req->fid)
 		p9_fid_put(req->fid);
 	if (req->fid2)
@@ -257,30 +260,48 @@ static void hold_failed(struct p9_request *req, int err)
 		request_release(req);
 }
 
+/* True: its client has its share already. It is charged all the same: an op may not let go of it.
+ */
+static bool request_charge(struct p9_request *req)
+{
+	struct p9_server *server = req->session->server;
+	bool flush = req->t.type == P9_TFLUSH;
+	int err;
+
+	req->charged = sizeof(*req) + req->copy_size + req->buffer_size;
+	err = p9_charge(server, req->from.silo, req->charged, flush, &req->peer);
+	if (!err)
+		return false;
+	if (p9_charge(server, req->from.silo, req->charged, true, &req->peer))
+		req->charged = 0; /* no memory for its client even */
+	return !flush;
+}
+
 /* An op keeps the request: what it needs must outlive the call. P9_KEEP, or 0: it was refused. */
 static int request_hold(struct p9_request *req)
 {
 	struct p9_session *s = req->session;
+	bool full;
 	int err;
 
 	req->state = P9_REQUEST_KEPT;
 	if (req->in_list)
 		return P9_KEEP;
 	list_add(req);
+	full = request_charge(req);
 	if (req->views) {
 		memcpy(req->copy, req->frame, req->frame_len);
 		req->frame = req->copy;
 		err = p9_decode_t(&req->t, s->dialect, req->copy, req->frame_len, req->in_len);
 		assert(!err); /* it was decoded before */
 	}
-	if (s->transport->keep) {
+	err = full ? -EAGAIN : 0;
+	if (!err && s->transport->keep)
 		err = s->transport->keep(s->transport_ctx, &req->cookie);
-		if (err) {
-			hold_failed(req, err);
-			return 0;
-		}
-	}
-	return P9_KEEP;
+	if (!err)
+		return P9_KEEP;
+	hold_failed(req, err);
+	return 0;
 }
 
 int p9_request_settle(struct p9_request *req, int r)

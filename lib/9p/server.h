@@ -27,6 +27,7 @@
 struct p9_server;
 struct p9_session;
 struct p9_request;
+struct p9_peer;
 
 /* A file as one client names it. The server's fields first. */
 struct p9_fid {
@@ -39,9 +40,11 @@ struct p9_fid {
 	/* engine's */
 	uint32_t num;
 	uint32_t refs;
-	uint64_t top;  /* qid.path of the root that ".." does not pass */
-	bool narrowed; /* that root is not the server's */
-	bool busy;     /* a request is opening it or reading it as a 9P2000 directory */
+	uint64_t top;	      /* qid.path of the root that ".." does not pass */
+	bool narrowed;	      /* that root is not the server's */
+	bool busy;	      /* a request is opening it or reading it as a 9P2000 directory */
+	uint32_t charged;     /* bytes, to peer */
+	struct p9_peer *peer; /* who has walked to it; NULL: the server itself */
 	struct p9_session *session;
 	struct p9_fid *next;	  /* hash chain, or free list */
 	struct p9_dir_state *dir; /* 9P2000: a directory being read */
@@ -173,7 +176,11 @@ struct p9_limits {
 	uint32_t io_max;   /* largest payload on a local session, bytes; 0: 1 MiB */
 	uint32_t fids;	   /* a session; 0: 1024. At the limit: -EMFILE */
 	uint32_t requests; /* kept requests a session; 0: 64. At the limit: -EAGAIN */
-	uint32_t sessions; /* of the server; 0: 4096. At the limit: -ENFILE */
+	uint32_t sessions; /* of the server; 0: 4096. A client at its share of them: -ENFILE */
+	uint64_t memory; /* bytes that all clients may hold; 0: 8 MiB. A client at its share of it:
+			  * -ENOMEM, for a request that would be kept -EAGAIN */
+	uint32_t share;	 /* a client may hold one part in so many of what is left; 0: 4 */
+	uint32_t fid_cost; /* bytes that the server's own state of a fid takes, besides */
 	uint32_t depth;	   /* components in one Tresolve; 0: 256. Beyond: -ENAMETOOLONG */
 	uint64_t first_id; /* of sessions; 0: 1. A successor gives one above its predecessor's */
 };
@@ -207,6 +214,7 @@ struct p9_session {
 	uint32_t fid_count; /* all that live, also those no longer or not yet in the table */
 	uint32_t kept_count;
 	struct p9_request *kept;
+	struct p9_peer *peer;	 /* who asked for it; NULL: the server itself */
 	struct p9_session *next; /* hash chain */
 	struct p9_fid *first_buckets[16];
 };
@@ -242,6 +250,8 @@ struct p9_request {
 	struct p9_fid *walk;	   /* on its way, in no table yet */
 	struct p9_fid *climb;	   /* looks for the root above a ".." */
 	uint64_t climb_from;
+	struct p9_peer *peer;	     /* who waits, when kept */
+	uint32_t charged;	     /* bytes, to peer */
 	struct p9_request *next;     /* of the session's kept ones; or free list */
 	struct p9_request **back;    /* what points to this one in that list */
 	struct p9_request *flushers; /* Tflush requests that wait for this one */
@@ -250,6 +260,7 @@ struct p9_request {
 };
 
 #define P9_SESSION_BUCKETS 256u
+#define P9_PEER_BUCKETS	   64u
 #define P9_DIR_SIZE	   16384u /* bytes of entries in one Rreaddir, at most */
 
 struct p9_server {
@@ -262,7 +273,10 @@ struct p9_server {
 	uint64_t next_id;
 	struct p9_fid *free_fids;
 	struct p9_request *free_requests;
-	struct p9_block *blocks; /* memory of both */
+	struct p9_block *blocks;		/* memory of both */
+	struct p9_peer *peers[P9_PEER_BUCKETS]; /* by silo */
+	uint32_t peers_live;
+	uint64_t charged;	 /* bytes, to all of them */
 	uint8_t *dir;		 /* directory entries on their way out */
 	uint64_t served, errors; /* counted */
 };
@@ -290,10 +304,12 @@ P9_MUST int p9_session_create(struct p9_server *server, const struct p9_transpor
 /*
  * A message came with the id of a session that this process has never made: its predecessor did.
  * Makes it again: a plain session or connector from op attach, a narrowed one from op
- * session_restore. Errors: -ESTALE the server cannot say what it was: end the sender; as above.
+ * session_restore. from: who sent it, and is charged. Errors: -ESTALE the server cannot say what it
+ * was: end the sender; as above.
  */
 P9_MUST int p9_session_adopt(struct p9_server *server, const struct p9_transport *transport,
-			     void *transport_ctx, uint64_t id, struct p9_session **out);
+			     void *transport_ctx, uint64_t id, const struct identity *from,
+			     struct p9_session **out);
 struct p9_session *p9_session_find(struct p9_server *server, uint64_t id);
 /*
  * Not from inside of an op or of a transport function.
@@ -350,6 +366,11 @@ void p9_readdir_begin(struct p9_request *req);
 P9_MUST int p9_readdir_add(struct p9_request *req, const struct p9_dirent *ent);
 /* Nothing has been added yet. */
 bool p9_readdir_empty(const struct p9_request *req);
+
+/* Memory that the op takes for this fid; given back with the fid, or by p9_fid_uncharge. -ENOMEM:
+ * whose fid it is has its share of the server already. */
+P9_MUST int p9_fid_charge(struct p9_fid *fid, uint32_t bytes);
+void p9_fid_uncharge(struct p9_fid *fid, uint32_t bytes);
 
 /* What the asker may do here: rights of session and message together. */
 uint32_t p9_request_rights(const struct p9_request *req);

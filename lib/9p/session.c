@@ -19,6 +19,8 @@
 #define DEFAULT_REQUESTS 64u
 #define DEFAULT_SESSIONS 4096u
 #define DEFAULT_DEPTH	 256u
+#define DEFAULT_MEMORY	 (8ull << 20)
+#define DEFAULT_SHARE	 4u
 #define ID_NUMBER	 (~(P9_ID_NARROWED | P9_ID_CONNECTOR))
 
 static void limits_fill(struct p9_limits *l)
@@ -29,6 +31,8 @@ static void limits_fill(struct p9_limits *l)
 	l->requests = l->requests ? l->requests : DEFAULT_REQUESTS;
 	l->sessions = l->sessions ? l->sessions : DEFAULT_SESSIONS;
 	l->depth = l->depth ? l->depth : DEFAULT_DEPTH;
+	l->share = l->share ? l->share : DEFAULT_SHARE;
+	l->memory = l->memory ? l->memory : DEFAULT_MEMORY;
 	l->first_id = l->first_id ? l->first_id : 1;
 }
 
@@ -96,6 +100,7 @@ static void session_unlink(struct p9_session *s)
 
 void p9_session_reap(struct p9_session *s)
 {
+	p9_uncharge_session(s->server, s->peer, sizeof(*s));
 	s->server->session_count--;
 	if (s->buckets != s->first_buckets)
 		free(s->buckets);
@@ -115,19 +120,28 @@ void p9_session_destroy(struct p9_session *s)
 		p9_session_reap(s);
 }
 
-/* A session without a root. */
+/* A session without a root, charged to `who`; NULL: to nobody. */
 static int session_alloc(struct p9_server *server, const struct p9_transport *transport, void *ctx,
-			 uint32_t flags, uint32_t rights, struct p9_session **out)
+			 uint32_t flags, uint32_t rights, const struct identity *who,
+			 struct p9_session **out)
 {
 	bool local = flags & P9_SESSION_LOCAL;
+	struct p9_peer *peer = NULL;
 	struct p9_session *s;
+	int err;
 
-	if (server->session_count >= server->limits.sessions)
-		return -ENFILE;
+	err = server->session_count >= server->limits.sessions ? -ENFILE : 0;
+	if (!err && who)
+		err = p9_charge_session(server, who->silo, sizeof(*s), &peer);
+	if (err)
+		return err;
 	s = malloc(sizeof(*s));
-	if (!s)
+	if (!s) {
+		p9_uncharge_session(server, peer, sizeof(*s));
 		return -ENOMEM;
+	}
 	*s = (struct p9_session){.server = server,
+				 .peer = peer,
 				 .transport = transport,
 				 .transport_ctx = ctx,
 				 .flags = flags,
@@ -162,7 +176,7 @@ static void session_begin(struct p9_session *s, struct p9_fid *fid)
 }
 
 /* Fill the root of a local session from the server's; narrowed ones from session_restore. */
-static int session_root(struct p9_session *s, struct p9_fid **out)
+static int session_root(struct p9_session *s, const struct identity *who, struct p9_fid **out)
 {
 	const struct p9_ops *ops = s->server->ops;
 	struct p9_fid *fid;
@@ -171,7 +185,7 @@ static int session_root(struct p9_session *s, struct p9_fid **out)
 	*out = NULL;
 	if (!(s->flags & P9_SESSION_LOCAL))
 		return 0;
-	fid = p9_fid_new(s, false, &err);
+	fid = p9_fid_new(s, who, false, &err);
 	if (!fid)
 		return err;
 	if (!(s->id & P9_ID_NARROWED))
@@ -188,17 +202,18 @@ static int session_root(struct p9_session *s, struct p9_fid **out)
 }
 
 static int session_make(struct p9_server *server, const struct p9_transport *transport, void *ctx,
-			uint32_t flags, uint32_t rights, uint64_t id, struct p9_session **out)
+			uint32_t flags, uint32_t rights, uint64_t id, const struct identity *who,
+			struct p9_session **out)
 {
 	struct p9_session *s;
 	struct p9_fid *fid;
 	int err;
 
-	err = session_alloc(server, transport, ctx, flags, rights, &s);
+	err = session_alloc(server, transport, ctx, flags, rights, who, &s);
 	if (err)
 		return err;
 	s->id = id ? id : id_choose(server, flags, false);
-	err = session_root(s, &fid);
+	err = session_root(s, who, &fid);
 	if (err) {
 		p9_session_reap(s);
 		return err;
@@ -213,11 +228,11 @@ int p9_session_create(struct p9_server *server, const struct p9_transport *trans
 {
 	if (flags & P9_SESSION_CONNECTOR)
 		flags |= P9_SESSION_LOCAL;
-	return session_make(server, transport, ctx, flags, rights, 0, out);
+	return session_make(server, transport, ctx, flags, rights, 0, NULL, out);
 }
 
 int p9_session_adopt(struct p9_server *server, const struct p9_transport *transport, void *ctx,
-		     uint64_t id, struct p9_session **out)
+		     uint64_t id, const struct identity *from, struct p9_session **out)
 {
 	uint32_t flags = P9_SESSION_LOCAL;
 
@@ -228,7 +243,7 @@ int p9_session_adopt(struct p9_server *server, const struct p9_transport *transp
 	if ((id & ID_NUMBER) >= server->next_id)
 		server->next_id = (id & ID_NUMBER) + 1;
 	/* The rights are those of the handle, which the kernel has kept. */
-	return session_make(server, transport, ctx, flags, RIGHTS_ALL, id, out);
+	return session_make(server, transport, ctx, flags, RIGHTS_ALL, id, from, out);
 }
 
 /* A session whose root is fid, of the same transport as the asker's. */
@@ -242,11 +257,11 @@ static int session_narrowed(struct p9_request *req, struct p9_fid *fid, uint32_t
 	int err;
 
 	err = session_alloc(from->server, from->transport, from->transport_ctx, P9_SESSION_LOCAL,
-			    rights, &s);
+			    rights, &req->from, &s);
 	if (err)
 		return err;
 	s->id = id_choose(from->server, s->flags, narrowed);
-	root = p9_fid_new(s, false, &err);
+	root = p9_fid_new(s, &req->from, false, &err);
 	if (!root) {
 		p9_session_reap(s);
 		return err;

@@ -14,14 +14,29 @@
 
 /* ---- open and clunk ---------------------------------------------------------------------- */
 
+/* The text has become what it is: its opener pays. */
+static int text_charge(struct p9_fid *fid, struct p9_tree_open *open)
+{
+	uint32_t more = open->text.size - open->charged; /* it never shrinks */
+
+	if (!open->text.failed && !p9_fid_charge(fid, more)) {
+		open->charged += more;
+		return 0;
+	}
+	p9_text_free(&open->text);
+	p9_fid_uncharge(fid, open->charged);
+	open->charged = 0;
+	return -ENOMEM;
+}
+
 static int text_make(struct p9_call *call, struct p9_tree_open *open)
 {
 	int err;
 
 	open->text.len = 0;
 	err = call->file->text(call, &open->text);
-	if (!err && open->text.failed)
-		err = -ENOMEM;
+	if (!err)
+		err = text_charge(call->fid, open);
 	open->fresh = open->unread = !err;
 	return err;
 }
@@ -78,18 +93,21 @@ int p9_tree_op_open(struct p9_request *req, struct p9_fid *fid, uint32_t oflags)
 	err = access_check(file, oflags);
 	if (err)
 		return err;
-	open = calloc(1, sizeof(*open));
-	if (!open)
-		return -ENOMEM;
-	call.state = &open->state;
-	err = file_begin(&call, open, oflags);
-	if (err) {
-		p9_text_free(&open->text);
-		free(open);
+	err = p9_fid_charge(fid, sizeof(*open));
+	if (err)
 		return err;
+	open = calloc(1, sizeof(*open));
+	call.state = open ? &open->state : NULL;
+	err = open ? file_begin(&call, open, oflags) : -ENOMEM;
+	if (!err) {
+		fid->aux = open;
+		return 0;
 	}
-	fid->aux = open;
-	return 0;
+	p9_fid_uncharge(fid, sizeof(*open) + (open ? open->charged : 0));
+	if (open)
+		p9_text_free(&open->text);
+	free(open);
+	return err;
 }
 
 void p9_tree_op_clunk(struct p9_fid *fid)

@@ -15,8 +15,9 @@ struct p9_log_reader {
 struct p9_tree_open {
 	void *state; /* of the file's own callbacks */
 	struct p9_text text;
-	bool fresh;  /* text may be read from */
-	bool unread; /* ... and nobody has yet: offset 0 need not make it again */
+	uint32_t charged; /* bytes of it */
+	bool fresh;	  /* text may be read from */
+	bool unread;	  /* ... and nobody has yet: offset 0 need not make it again */
 	struct p9_log_reader reader;
 };
 

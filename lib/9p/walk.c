@@ -45,7 +45,7 @@ static int step_end(struct p9_request *req)
 
 	if (!req->up || !req->walk->narrowed || req->walk->qid.path == req->walk->top)
 		return 0;
-	req->climb = p9_fid_clone(req->walk, true, &err);
+	req->climb = p9_fid_clone(req->walk, &req->from, true, &err);
 	if (!req->climb)
 		return err;
 	req->climb->num = 0; /* counts the levels */
@@ -95,7 +95,7 @@ int p9_walk_begin(struct p9_request *req, uint32_t newfid)
 {
 	int err = 0;
 
-	req->walk = p9_fid_clone(req->fid, newfid == req->t.fid, &err);
+	req->walk = p9_fid_clone(req->fid, &req->from, newfid == req->t.fid, &err);
 	req->at = req->index = req->level = 0;
 	return err;
 }
@@ -273,10 +273,10 @@ int p9_run_attach(struct p9_request *req)
 		return -EINVAL;
 	req->at = req->index = req->level = 0;
 	if (s->root) {
-		req->walk = p9_fid_clone(s->root, false, &err);
+		req->walk = p9_fid_clone(s->root, &req->from, false, &err);
 		return req->walk ? attach_on(req) : err;
 	}
-	fid = p9_fid_new(s, false, &err);
+	fid = p9_fid_new(s, &req->from, false, &err);
 	if (!fid)
 		return err;
 	err = s->server->ops->attach(s, fid);

@@ -33,7 +33,8 @@ static int channel_find(struct serve *s)
 
 int serve_init(struct serve *s, const struct p9_ops *ops, void *ctx, const struct p9_limits *limits)
 {
-	struct p9_limits l = {.sessions = SERVE_SESSIONS, .requests = SERVE_REQUESTS};
+	struct p9_limits l = {
+		.sessions = SERVE_SESSIONS, .requests = SERVE_REQUESTS, .memory = SERVE_MEMORY};
 	int err;
 
 	memset(s, 0, sizeof(*s));
@@ -164,7 +165,8 @@ static struct p9_session *session_of(struct serve *s, uint64_t badge)
 	session = p9_session_find(&s->p9, badge & ~SERVE_BADGE_READONLY);
 	if (session)
 		return session;
-	if (p9_session_adopt(&s->p9, &serve_transport, s, badge & ~SERVE_BADGE_READONLY, &session))
+	if (p9_session_adopt(&s->p9, &serve_transport, s, badge & ~SERVE_BADGE_READONLY,
+			     &message_page()->from, &session))
 		return NULL;
 	if (badge & SERVE_BADGE_READONLY)
 		session->rights &= ~RIGHT_WRITE;

@@ -40,8 +40,9 @@
 #define SERVE_LABEL_PING 0x50494e47u /* "PING" */
 #define SERVE_LABEL_STOP 0x53544f50u /* "STOP" */
 
-#define SERVE_SESSIONS 256u
-#define SERVE_REQUESTS 64u /* kept, a session */
+#define SERVE_SESSIONS 1024u
+#define SERVE_REQUESTS 64u	  /* kept, a session */
+#define SERVE_MEMORY   (1u << 20) /* that clients may hold; see struct p9_limits */
 
 /* What a connector may hand on. Sending needs WRITE, and moving in a message GRANT. */
 #define SERVE_RIGHTS_FILE                                                                          \
@@ -103,8 +104,8 @@ struct serve {
 
 /*
  * Make the server: on the channel of bootstrap handle "serve" if the supervisor gave one, else on a
- * channel of its own. limits NULL: SERVE_SESSIONS, SERVE_REQUESTS. ops and ctx as p9_server_init.
- * Errors: -ENOMEM, -EMFILE, -EDQUOT, -EINVAL.
+ * channel of its own. limits NULL: SERVE_SESSIONS, SERVE_REQUESTS, SERVE_MEMORY. ops and ctx as
+ * p9_server_init. Errors: -ENOMEM, -EMFILE, -EDQUOT, -EINVAL.
  */
 P9_MUST int serve_init(struct serve *s, const struct p9_ops *ops, void *ctx,
 		       const struct p9_limits *limits);

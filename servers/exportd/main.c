@@ -170,8 +170,12 @@ static int watches_add(void)
 
 static int start(const char *folder, const char *device)
 {
-	struct p9_limits limits = {
-		.msize = EXPORT_IO_MAX + P9_IOHDR, .requests = 64, .sessions = 2};
+	struct p9_limits limits = {.msize = EXPORT_IO_MAX + P9_IOHDR,
+				   .requests = 64,
+				   .sessions = 2,
+				   .memory = 12 << 20,
+				   .share = 1, /* there is one client only */
+				   .fid_cost = 512};
 	int err;
 
 	export.pump.device = device;

@@ -141,6 +141,10 @@ static int fail(const char *what, int err)
 
 int main(int argc, char **argv)
 {
+	/* A fid may be all that keeps an inode in memory. */
+	const struct p9_limits limits = {.sessions = SERVE_SESSIONS,
+					 .memory = 8 << 20,
+					 .fid_cost = sizeof(struct inode) + sizeof(struct reader)};
 	uint64_t pool_size = POOL_DEFAULT;
 	int opt, err;
 
@@ -152,7 +156,7 @@ int main(int argc, char **argv)
 	err = memory_make(pool_size, argv[optind]);
 	if (err)
 		return fail("the pool", err);
-	err = serve_init(&host.serve, &fsd_ops, &host.f, NULL);
+	err = serve_init(&host.serve, &fsd_ops, &host.f, &limits);
 	if (!err)
 		err = bell_make();
 	if (!err)

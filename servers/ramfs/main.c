@@ -93,6 +93,7 @@ static int fail(const char *what, int err)
 
 int main(int argc, char **argv)
 {
+	const struct p9_limits limits = {.sessions = SERVE_SESSIONS, .memory = 4 << 20};
 	const char *prefix = "boot";
 	uint64_t limit = LIMIT_DEFAULT;
 	bool boot = false;
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 	err = tree_make(boot, boot ? NAMES_LIMIT : limit, prefix);
 	if (err)
 		return fail("the tree", err);
-	err = serve_init(&server, &ram_ops, &fs, NULL);
+	err = serve_init(&server, &ram_ops, &fs, &limits);
 	if (err)
 		return fail("the server", err);
 	err = optind < argc ? serve_register(&server, argv[optind]) : 0;

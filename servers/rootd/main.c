@@ -17,7 +17,8 @@ static struct serve server;
 
 int main(void)
 {
-	struct p9_limits limits = {.sessions = 4096, .requests = 16, .fids = 256};
+	struct p9_limits limits = {
+		.sessions = 4096, .requests = 16, .fids = 256, .memory = 4 << 20};
 	struct root *root;
 	int err = root_open(&root);
 

@@ -104,17 +104,25 @@ static uint32_t line_print(struct root *r, const struct root_node *n, char *line
 					(unsigned long long)((time_now() - n->since) / NS_PER_S));
 }
 
-/* The table as it is now, for this opener. */
+/* The table as it is now, for this opener, who pays for it. */
 static int table_open(struct root *r, struct p9_fid *fid)
 {
-	struct table_text *t = malloc(sizeof(*t) + ROOT_NODES * LINE_MAX_LEN);
+	static char text[ROOT_NODES * LINE_MAX_LEN];
+	struct table_text *t;
+	uint32_t len = 0;
 
-	if (!t)
-		return -ENOMEM;
-	t->len = 0;
 	for (unsigned i = 0; i < ROOT_NODES; i++)
 		if (r->nodes[i].kind == ROOT_MOUNT)
-			t->len += line_print(r, &r->nodes[i], t->text + t->len);
+			len += line_print(r, &r->nodes[i], text + len);
+	if (p9_fid_charge(fid, sizeof(*t) + len))
+		return -ENOMEM;
+	t = malloc(sizeof(*t) + len);
+	if (!t) {
+		p9_fid_uncharge(fid, sizeof(*t) + len);
+		return -ENOMEM;
+	}
+	t->len = len;
+	memcpy(t->text, text, len);
 	fid->aux = t;
 	return 0;
 }

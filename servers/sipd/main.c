@@ -93,6 +93,7 @@ static void complain(void *ctx, uint32_t obj, const char *reason)
 
 static int serve_begin(struct sipd *d)
 {
+	const struct p9_limits limits = {.sessions = SERVE_SESSIONS, .memory = 8 << 20};
 	int err = p9_log_init(&d->events, SIP_EVENTS * SIP_EVENT_LEN);
 
 	if (!err)
@@ -104,7 +105,7 @@ static int serve_begin(struct sipd *d)
 	d->tree.complain = complain;
 	output_ops(d);
 	if (!err)
-		err = serve_init(&d->serve, &d->ops, &d->tree, NULL);
+		err = serve_init(&d->serve, &d->ops, &d->tree, &limits);
 	d->serve.ctx = d;
 	d->serve.call = call_take;
 	d->timer = (struct serve_watch){.fn = timer_fired, .arg = d};

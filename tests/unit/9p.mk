@@ -3,7 +3,7 @@
 ifeq ($(filter 9p_codec,$(UNIT)),)
 9p-rig := tests/unit/9p_rig.c tests/unit/9p_local.c tests/unit/9p_memfs.c
 
-UNIT += 9p_codec 9p_server 9p_legacy 9p_stream 9p_tree 9p_client
+UNIT += 9p_codec 9p_server 9p_legacy 9p_stream 9p_tree 9p_client 9p_share
 9p_codec-srcs := tests/unit/9p_codec.c
 9p_server-srcs := tests/unit/9p_server.c $(9p-rig)
 9p_legacy-srcs := tests/unit/9p_legacy.c $(9p-rig)
@@ -16,4 +16,6 @@ UNIT += 9p_codec 9p_server 9p_legacy 9p_stream 9p_tree 9p_client
 9p_stream-libs := 9p
 9p_tree-libs := 9p
 9p_client-libs := 9p
+9p_share-srcs := tests/unit/9p_share.c $(9p-rig)
+9p_share-libs := 9p
 endif

@@ -193,9 +193,10 @@ static void *link_frame(struct p9_link *link, uint32_t *cap)
 
 static struct p9_session *session_of(struct local_server *s, uint64_t id)
 {
+	const struct identity *from = &s->world->from;
 	struct p9_session *session = p9_session_find(&s->p9, id);
 
-	if (!session && p9_session_adopt(&s->p9, &local_transport, s, id, &session))
+	if (!session && p9_session_adopt(&s->p9, &local_transport, s, id, from, &session))
 		return NULL;
 	return session;
 }

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: ISC
+"""What a program of user tier can do to the servers that it may talk to: tests/boot/tenant."""
+import os
+
+import pytest
+from helpers import archive, silos, until
+
+# The same mode as `run` gives, started by hand so that it goes on beside the shell.
+TENANT = b"""name %s
+exec /boot/bin/tenant
+%sfamily USR
+tier user
+mode 004
+restart never
+start demand
+"""
+
+
+@pytest.fixture
+def system(boot, build, tmp_path):
+    """A machine whose archive has the tenant, and one silo for each list of words."""
+
+    def start(*tenants, options="", **settings):
+        more = []
+        with open(os.path.join(build, "stripped", "tenant"), "rb") as file:
+            more.append(("boot/bin/tenant", file.read()))
+        for i, words in enumerate(tenants):
+            args = b"".join(b"arg %s\n" % word.encode() for word in words.split())
+            more.append((f"boot/silos/t{i}.silo", TENANT % (b"t%d" % i, args)))
+        path = archive(build, tmp_path / "boot.cpio", more=more)
+        console = boot(options, archive=path, **settings)
+        console.prompt()
+        return console
+
+    return start
+
+
+def said(console, tenant, verb, seconds=60):
+    """Starts a tenant; (how often it succeeded, why it stopped)."""
+    console.command(f"silo start {tenant}")
+    match = until(console, "dmesg", rf"{tenant}: tenant: {verb} \S+ (\d+) (\w+)$", seconds)
+    return int(match[1]), match[2]
+
+
+def restarts(console):
+    """{server: how often it was restarted}"""
+    found, _ = silos(console.command("cat /dev/sip/status"))
+    return {name: row["restarts"] for name, row in found.items() if int(row["id"]) < 1000}
+
+
+# What one silo takes of a server as long as it is given more.
+GREED = [
+    ("connect", "/", "20000"),
+    ("connect", "/dev/sip", "20000"),
+    ("narrow", "/tmp", "20000"),
+    ("hoard", "/", "mounts 300"),
+    ("hoard", "/tmp", ". 300"),
+    ("hoard", "/dev/sip", "types 300"),
+    ("hoard", "/dev/pci", "bus 300"),
+    ("hoard", "/dev/cons", ". 300"),
+]
+
+
+@pytest.mark.parametrize("verb,path,rest", GREED, ids=lambda word: word.strip("/") or "root")
+def test_greed(system, verb, path, rest):
+    """A silo that takes all it can get of a server neither ends the server nor shuts others out."""
+    console = system(f"-k {verb} {path} {rest}", f"-k {verb} {path} {rest}")
+    before = restarts(console)
+    first, why = said(console, "t0", verb)
+    assert first > 0 and why in ("ENFILE", "EMFILE", "ENOMEM"), (first, why)
+    # A new program needs sessions of its own, and files.
+    assert "hello, you\n" in console.command("run hello you")
+    assert "tmp silo" in console.command("cat /mounts")
+    assert "functions" in console.command("cat /dev/pci/ctl")
+    assert console.command("echo text > /tmp/a; cat /tmp/a") == "text\n"
+    assert restarts(console) == before
+    # What it held is there again when it has ended.
+    console.command("silo kill t0; silo destroy t0")
+    second, _ = said(console, "t1", verb)
+    assert second * 10 > first * 8, (first, second)
