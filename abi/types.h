@@ -46,7 +46,8 @@ typedef uint32_t handle_t; /* 0 is never a handle */
 #define RIGHT_MMAP    (1u << 14)
 #define RIGHT_INSIDE  (1u << 15) /* usable in capability mode */
 #define RIGHT_WX      (1u << 16) /* a mapping may be writable and executable */
-#define RIGHTS_ALL    0x1ffffu
+#define RIGHT_CHANGE  (1u << 17) /* of a connector: its sessions may write; judged by servers */
+#define RIGHTS_ALL    0x3ffffu
 #define RIGHTS_SAME   0xffffffffu /* handle_dup: the same rights */
 
 /* ---- handles ----------------------------------------------------------- */

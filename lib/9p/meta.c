@@ -270,11 +270,15 @@ int p9_run_gethandle(struct p9_request *req)
 						&req->handle));
 }
 
+/* Every handle that can send has WRITE, so a connector says by CHANGE whether its sessions may. */
 int p9_run_connect(struct p9_request *req)
 {
 	struct p9_session *s = req->session;
+	uint32_t rights = p9_request_rights(req);
 
 	if (!(s->flags & P9_SESSION_CONNECTOR))
 		return -EOPNOTSUPP;
-	return p9_session_narrow(req, s->root, p9_request_rights(req), &req->handle);
+	if (!(rights & RIGHT_CHANGE))
+		rights &= ~RIGHT_WRITE;
+	return p9_session_narrow(req, s->root, rights, &req->handle);
 }

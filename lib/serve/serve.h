@@ -44,10 +44,11 @@
 #define SERVE_REQUESTS 64u	  /* kept, a session */
 #define SERVE_MEMORY   (1u << 20) /* that clients may hold; see struct p9_limits */
 
-/* What a connector may hand on. Sending needs WRITE, and moving in a message GRANT. */
+/* What a connector may hand on; WRITE only together with CHANGE, since sending needs WRITE in any
+ * case. Moving in a message needs GRANT. */
 #define SERVE_RIGHTS_FILE                                                                          \
 	(RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE | RIGHT_MAP | RIGHT_SEEK | RIGHT_STAT |          \
-	 RIGHT_IOCTL | RIGHT_CONNECT | RIGHT_ACCEPT | RIGHT_BIND | RIGHT_MMAP)
+	 RIGHT_IOCTL | RIGHT_CONNECT | RIGHT_ACCEPT | RIGHT_BIND | RIGHT_MMAP | RIGHT_CHANGE)
 #define SERVE_RIGHTS_SEND (RIGHT_WRITE | RIGHT_GRANT)
 
 struct serve;

@@ -86,7 +86,8 @@ static int op_mount(struct p9_request *req, struct p9_fid *fid, uint32_t *handle
 		return -ENOENT;
 	if (!may_lookup(req, root_place(root_of(req), n)))
 		return -EPERM;
-	rights = (p9_request_rights(req) & SERVE_RIGHTS_FILE) | SERVE_RIGHTS_SEND;
+	rights = p9_request_rights(req) & SERVE_RIGHTS_FILE & ~RIGHT_CHANGE;
+	rights |= SERVE_RIGHTS_SEND | (rights & RIGHT_WRITE ? RIGHT_CHANGE : 0);
 	h = sys_handle_dup(n->connector, rights & n->rights);
 	if (h < 0)
 		return (int)h;

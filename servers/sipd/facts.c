@@ -352,7 +352,7 @@ static const char *const type_names[OBJ_TYPES] = {
 
 static const char *const right_names[] = {
 	"read", "write", "execute", "map",    "grant", "revoke", "wait",   "manage", "seek",
-	"stat", "ioctl", "connect", "accept", "bind",  "mmap",	 "inside", "wx"};
+	"stat", "ioctl", "connect", "accept", "bind",  "mmap",	 "inside", "wx",     "change"};
 
 static void handle_line(const struct handle_info *info, struct p9_text *out)
 {

@@ -78,3 +78,10 @@ def test_greed(system, verb, path, rest):
     console.command("silo kill t0; silo destroy t0")
     second, _ = said(console, "t1", verb)
     assert second * 10 > first * 8, (first, second)
+
+
+def test_rights_do_not_grow_at_a_mount(system):
+    """A session that may only read the root may only read what is mounted there."""
+    console = system("readonly /tmp /tmp/made")
+    assert said(console, "t0", "readonly") == (0, "EACCES")
+    assert console.command("ls /tmp") == ""

@@ -597,14 +597,14 @@ static void handles(void **state)
 	rig_free(rig);
 }
 
-static void connector(void **state)
+/* A session made through a connector can do what the connector's handle has, and write only if that
+ * has CHANGE. */
+static void connector_rights(struct rig *rig, uint32_t rights, int writes)
 {
-	struct rig *rig = start();
 	struct p9_tmsg t = {.type = P9_TGETATTR, .fid = 0};
-	uint32_t handle = local_handle(&rig->server, P9_SESSION_CONNECTOR, RIGHT_READ | RIGHT_STAT);
+	uint32_t handle = local_handle(&rig->server, P9_SESSION_CONNECTOR, rights);
 	struct p9_link *connector = local_link(&rig->world, handle), *session;
 
-	(void)state;
 	assert_int_equal(rig_call_on(rig, connector, &t, NULL, 0), -EPERM);
 	t.type = P9_TCONNECT;
 	assert_int_equal(rig_call_on(rig, connector, &t, NULL, 0), 0);
@@ -614,8 +614,19 @@ static void connector(void **state)
 	assert_int_equal(rig_call_on(rig, session, &t, NULL, 0), 0);
 	t = (struct p9_tmsg){.type = P9_TMKDIR, .fid = 0};
 	t.mkdir.name = p9_str_from("d");
-	assert_int_equal(rig_call_on(rig, session, &t, NULL, 0), -EACCES);
+	assert_int_equal(rig_call_on(rig, session, &t, NULL, 0), writes);
 	session->ops->close(session);
+}
+
+static void connector(void **state)
+{
+	struct rig *rig = start();
+
+	(void)state;
+	connector_rights(rig, RIGHT_READ | RIGHT_STAT, -EACCES);
+	connector_rights(rig, RIGHT_READ | RIGHT_WRITE | RIGHT_STAT, -EACCES);
+	connector_rights(rig, RIGHTS_ALL & ~RIGHT_CHANGE, -EACCES);
+	connector_rights(rig, RIGHT_READ | RIGHT_WRITE | RIGHT_STAT | RIGHT_CHANGE, 0);
 	rig_free(rig);
 }
 
