@@ -134,14 +134,11 @@ int64_t sys_vmo_resize(struct thread *cur, handle_t vmo, uint64_t size)
 	struct slice s = {SLICE_CALL};
 	struct object *o;
 	struct vmo *v;
-	int err = object_find(cur, vmo, OBJ_VMO, 0, &o);
+	int err = object_find(cur, vmo, OBJ_VMO, RIGHT_MANAGE, &o);
 
 	if (err)
 		return err;
 	v = vmo_of(o);
-	err = object_find(cur, vmo, OBJ_VMO, v->pager ? RIGHT_MANAGE : RIGHT_WRITE, &o);
-	if (err)
-		return err;
 	if ((v->kind != VMO_ANON && v->kind != VMO_PAGER) || !size || !page_aligned(size) ||
 	    size > VMO_SIZE_MAX)
 		return -EINVAL;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * data.c: what files hold: a heap block while they are small, a VMO above RAM_INLINE bytes or once
- * somebody asked for the VMO, a view of the archive in a boot file system.
+ * data.c: what files hold: a heap block while they are small, a VMO above RAM_INLINE bytes, a view
+ * of the archive in a boot file system.
  *
- * A fault of the server's own on such memory would end it, so a VMO is only touched through a
- * mapping when that cannot fail: its pages are committed as the file grows and mapped at once. Who
- * was given a writable handle may take pages away, so the mapping is not used any more; who was
- * given any handle may have made a snapshot, so it is not written through. Then calls copy, which
- * answer errors.
+ * A VMO that nobody else has is an ANON one, whose pages are committed as the file grows. Who asks
+ * for a file's VMO gets a WIRED one, into which the file moves first: nobody can take pages from it
+ * or make it larger, and a snapshot of it is paid for by who makes it. So both can be used through
+ * a mapping here without a fault of the server's own. A file that outgrows a WIRED VMO moves to
+ * another one; who has the old one keeps it as it was.
  *
- * Charged is the room that a file has (whole pages in a VMO), holes included. Bytes between the end
+ * Charged is the room that a file has (whole pages in a VMO), holes included; a VMO that others
+ * still have when its file is gone stays charged (a grave) until they let go. Bytes between the end
  * of a file and the end of its room are zero.
  */
 #include <errno.h>
@@ -43,40 +44,75 @@ static void vmo_unmap(struct ram_node *n)
 	n->map = NULL;
 }
 
-/* Where the VMO is mapped, for reading or (to_write) writing; NULL: use calls. */
-static uint8_t *vmo_map(struct ram_node *n, bool to_write)
+/* Where the VMO is mapped; NULL: it cannot be, use calls. */
+static uint8_t *vmo_map(struct ram_node *n)
 {
 	struct map_args args = {
 		.vmo = n->vmo, .flags = PROT_R | PROT_W | MAP_POPULATE, .len = n->vmo_size};
 	int64_t r;
 
-	if (n->given_w || (to_write && n->given) || !n->vmo_size)
-		return NULL;
-	if (n->map)
+	if (n->map || !n->vmo_size)
 		return n->map;
 	r = sys_aspace_map(boot_handle("aspace"), &args);
 	n->map = r < 0 ? NULL : (uint8_t *)r;
 	return n->map;
 }
 
+/* ---- VMOs that others have ------------------------------------------------------------------ */
+
+void ram_reap(struct ram_fs *fs)
+{
+	struct ram_grave **at = &fs->graves, *g;
+	struct handle_info info;
+
+	while ((g = *at)) {
+		if (sys_handle_info(g->vmo, &info) == 0 && info.refs > 1) {
+			at = &g->next;
+			continue;
+		}
+		*at = g->next;
+		sys_handle_close(g->vmo);
+		ram_uncharge(fs, g->size + RAM_GIVEN_FEE);
+		free(g);
+	}
+}
+
+/* The file has its VMO no longer. */
+static void vmo_drop(struct ram_fs *fs, struct ram_node *n)
+{
+	struct ram_grave *g = n->grave;
+
+	vmo_unmap(n);
+	if (g) {
+		*g = (struct ram_grave){.next = fs->graves, .vmo = n->vmo, .size = n->vmo_size};
+		fs->graves = g;
+		ram_reap(fs);
+	} else if (n->vmo) {
+		sys_handle_close(n->vmo);
+		ram_uncharge(fs, n->vmo_size);
+	}
+	n->grave = NULL;
+	n->vmo = HANDLE_NONE;
+	n->vmo_size = 0;
+}
+
 void ram_data_free(struct ram_fs *fs, struct ram_node *n)
 {
-	vmo_unmap(n);
-	if (n->vmo)
-		sys_handle_close(n->vmo);
+	vmo_drop(fs, n);
 	if (!n->view) {
 		free(n->bytes);
-		ram_uncharge(fs, n->vmo_size + n->bytes_size);
+		ram_uncharge(fs, n->bytes_size);
 	}
 	if (n->text) {
 		ram_uncharge(fs, n->size);
 		free(n->text);
 	}
-	n->vmo = HANDLE_NONE;
 	n->bytes = NULL;
 	n->text = NULL;
-	n->vmo_size = n->bytes_size = 0;
+	n->bytes_size = 0;
 }
+
+/* ---- room ------------------------------------------------------------------------------------ */
 
 /* Room for size bytes in the heap, zeroed behind the contents. */
 static int heap_grow(struct ram_fs *fs, struct ram_node *n, uint64_t size)
@@ -103,31 +139,62 @@ static int heap_grow(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 	return 0;
 }
 
-/* The contents move from the heap (or are copied from the archive) to a new VMO. */
-static int vmo_make(struct ram_fs *fs, struct ram_node *n, uint64_t size)
+/* Copy the file's contents to a VMO that has room for them. */
+static int contents_copy(struct ram_node *n, handle_t to)
 {
-	uint64_t room = pages(size ? size : 1);
+	uint8_t *from = n->bytes ? n->bytes : vmo_map(n);
+	uint64_t done = 0, piece;
+	int err = 0;
+
+	if (from || !n->size)
+		return n->size ? (int)sys_vmo_write(to, 0, from, n->size) : 0;
+	for (; done < n->size && !err; done += piece) {
+		piece = n->size - done < PIECE ? n->size - done : PIECE;
+		err = (int)sys_vmo_read(n->vmo, done, bounce, piece);
+		if (!err)
+			err = (int)sys_vmo_write(to, done, bounce, piece);
+	}
+	return err;
+}
+
+/* A VMO of `room` bytes with the file's contents, charged unless it is for an archive's file. */
+static int vmo_make(struct ram_fs *fs, struct ram_node *n, uint64_t room, enum vmo_kind kind,
+		    handle_t *out)
+{
 	int64_t vmo;
 	int err = n->view ? 0 : ram_charge(fs, room);
 
 	if (err)
 		return err;
-	vmo = sys_vmo_create(room, VMO_ANON);
+	vmo = sys_vmo_create(room, kind);
 	err = space_error(vmo);
-	if (!err)
+	if (!err && kind == VMO_ANON)
 		err = space_error(sys_vmo_commit((handle_t)vmo, 0, room));
-	if (!err && n->size)
-		err = space_error(sys_vmo_write((handle_t)vmo, 0, n->bytes, n->size));
-	if (err) {
-		if (vmo >= 0)
-			sys_handle_close((handle_t)vmo);
-		if (!n->view)
-			ram_uncharge(fs, room);
-		return err;
-	}
-	n->vmo = (handle_t)vmo;
-	if (n->view)
+	if (!err)
+		err = space_error(contents_copy(n, (handle_t)vmo));
+	if (!err) {
+		*out = (handle_t)vmo;
 		return 0;
+	}
+	if (vmo >= 0)
+		sys_handle_close((handle_t)vmo);
+	if (!n->view)
+		ram_uncharge(fs, room);
+	return err;
+}
+
+/* The contents move to a new VMO. */
+static int vmo_move(struct ram_fs *fs, struct ram_node *n, uint64_t room, enum vmo_kind kind)
+{
+	handle_t vmo;
+	int err = vmo_make(fs, n, room, kind, &vmo);
+
+	if (err)
+		return err;
+	vmo_drop(fs, n);
+	n->vmo = vmo;
+	if (n->view)
+		return 0; /* it is only given away; here the archive serves */
 	n->vmo_size = room;
 	ram_uncharge(fs, n->bytes_size);
 	free(n->bytes);
@@ -136,6 +203,7 @@ static int vmo_make(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 	return 0;
 }
 
+/* An ANON VMO gets another size. */
 static int vmo_resize(struct ram_fs *fs, struct ram_node *n, uint64_t room)
 {
 	uint64_t old = n->vmo_size;
@@ -160,6 +228,11 @@ static int vmo_resize(struct ram_fs *fs, struct ram_node *n, uint64_t room)
 	return err;
 }
 
+static int room_take(struct ram_fs *fs, struct ram_node *n, uint64_t room)
+{
+	return n->vmo && !n->grave ? vmo_resize(fs, n, room) : vmo_move(fs, n, room, VMO_ANON);
+}
+
 /* Room for `size` bytes, wherever they are. Growth of a VMO goes in steps, for appending. */
 static int room_make(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 {
@@ -170,14 +243,12 @@ static int room_make(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 		return -EFBIG;
 	if (!n->vmo && size <= RAM_INLINE)
 		return heap_grow(fs, n, size);
-	if (!n->vmo)
-		return vmo_make(fs, n, size);
 	room = pages(size);
 	if (room <= n->vmo_size)
 		return 0;
 	step = pages(n->vmo_size / 8 > (1u << 20) ? 1u << 20 : n->vmo_size / 8);
-	err = vmo_resize(fs, n, room + step);
-	return err ? vmo_resize(fs, n, room) : 0;
+	err = room_take(fs, n, room + step);
+	return err && step ? room_take(fs, n, room) : err;
 }
 
 static int vmo_zero(const struct ram_node *n, uint64_t from, uint64_t to)
@@ -206,7 +277,8 @@ int ram_resize(struct ram_fs *fs, struct ram_node *n, uint64_t size)
 		memset(n->bytes + size, 0, n->size - size);
 		err = 0;
 	} else {
-		room = pages(size ? size : 1);
+		/* What others have stays as large as it is. */
+		room = n->grave ? n->vmo_size : pages(size ? size : 1);
 		err = vmo_resize(fs, n, room);
 		if (!err)
 			err = vmo_zero(n, size, room < n->size ? room : n->size);
@@ -230,7 +302,7 @@ int ram_read(struct p9_request *req, struct ram_node *n, uint64_t offset, uint32
 		count = (uint32_t)(n->size - offset);
 	if (n->bytes)
 		return p9_respond_data(req, n->bytes + offset, count);
-	map = vmo_map(n, false);
+	map = vmo_map(n);
 	if (map)
 		return p9_respond_data(req, map + offset, count);
 	if (count <= PIECE) {
@@ -263,7 +335,7 @@ int ram_write(struct ram_fs *fs, struct p9_request *req, struct ram_node *n, uin
 	err = room_make(fs, n, end > n->size ? end : n->size);
 	if (err)
 		return err;
-	direct = n->vmo ? vmo_map(n, true) : n->bytes;
+	direct = n->vmo ? vmo_map(n) : n->bytes;
 	if (direct) {
 		err = p9_request_get(req, 0, direct + offset, count);
 		done = count;
@@ -288,20 +360,40 @@ int ram_write(struct ram_fs *fs, struct p9_request *req, struct ram_node *n, uin
 	return 0;
 }
 
+/* Make the file's VMO one that can be given away. */
+static int vmo_wire(struct ram_fs *fs, struct ram_node *n)
+{
+	uint64_t room = pages(n->size ? n->size : 1);
+	struct ram_grave *grave;
+	int err;
+
+	if (n->view) /* never freed, and never charged */
+		return n->vmo ? 0 : vmo_move(fs, n, room, VMO_WIRED);
+	if (n->grave)
+		return 0;
+	err = ram_charge(fs, RAM_GIVEN_FEE);
+	if (err)
+		return err;
+	grave = malloc(sizeof(*grave));
+	err = grave ? vmo_move(fs, n, room, VMO_WIRED) : -ENOMEM;
+	if (err) {
+		ram_uncharge(fs, RAM_GIVEN_FEE);
+		free(grave);
+		return err;
+	}
+	n->grave = grave;
+	return 0;
+}
+
 int ram_vmo(struct ram_fs *fs, struct ram_node *n, uint32_t prot, handle_t *out)
 {
 	uint32_t rights = RIGHT_READ | RIGHT_MAP | RIGHT_GRANT;
 	int64_t h;
-	int err = n->vmo ? 0 : vmo_make(fs, n, n->size);
+	int err = vmo_wire(fs, n);
 
 	if (err)
 		return err;
-	if (prot & PROT_W) {
-		rights |= RIGHT_WRITE;
-		vmo_unmap(n);
-		n->given_w = true;
-	}
-	n->given = true;
+	rights |= prot & PROT_W ? RIGHT_WRITE : 0;
 	rights |= prot & PROT_X ? RIGHT_EXECUTE : 0;
 	h = sys_handle_dup(n->vmo, rights);
 	if (h < 0)

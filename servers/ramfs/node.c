@@ -36,6 +36,8 @@ struct p9_qid ram_qid(const struct ram_node *n)
 int ram_charge(struct ram_fs *fs, uint64_t bytes)
 {
 	if (bytes > fs->limit - fs->used)
+		ram_reap(fs);
+	if (bytes > fs->limit - fs->used)
 		return -ENOSPC;
 	fs->used += bytes;
 	return 0;

@@ -13,10 +13,11 @@
 #include "9p/server.h"
 #include "abi/types.h"
 
-#define RAM_INLINE   2048u /* files up to here lie in the heap, above in a VMO */
-#define RAM_NODE_FEE 256u  /* bytes charged for a node, and for a name beside its length */
-#define RAM_NAME_FEE 64u
-#define RAM_LINKS    65000u
+#define RAM_INLINE    2048u /* files up to here lie in the heap, above in a VMO */
+#define RAM_NODE_FEE  256u  /* bytes charged for a node, and for a name beside its length */
+#define RAM_NAME_FEE  64u
+#define RAM_GIVEN_FEE 8192u /* for a VMO that was given away: its handle here may stay for long */
+#define RAM_LINKS     65000u
 
 enum ram_kind { RAM_DIR, RAM_FILE, RAM_LINK };
 
@@ -46,18 +47,26 @@ struct ram_node {
 	struct ram_entry *first, *last;
 	uint64_t next_cookie;
 	/* files */
-	handle_t vmo;	     /* or 0: the bytes are at `bytes` */
-	uint64_t vmo_size;   /* bytes */
-	uint8_t *bytes;	     /* heap; of an archive: a view */
-	uint32_t bytes_size; /* of the heap block */
-	bool view;	     /* bytes belong to the archive; never changed */
-	uint8_t *map;	     /* the VMO here, all of vmo_size; NULL: not mapped */
-	bool given, given_w; /* somebody has a handle of the VMO; a writable one */
+	handle_t vmo;		 /* or 0: the bytes are at `bytes` */
+	uint64_t vmo_size;	 /* bytes */
+	uint8_t *bytes;		 /* heap; of an archive: a view */
+	uint32_t bytes_size;	 /* of the heap block */
+	bool view;		 /* bytes belong to the archive; never changed */
+	uint8_t *map;		 /* the VMO here, all of vmo_size; NULL: not mapped */
+	struct ram_grave *grave; /* somebody was given the VMO, which is WIRED: for its end */
 	/* links */
 	char *text;
 };
 
+/* A VMO that no file has any more, and that somebody else may have. Charged like the file. */
+struct ram_grave {
+	struct ram_grave *next;
+	handle_t vmo;
+	uint64_t size;
+};
+
 struct ram_fs {
+	struct ram_grave *graves;
 	struct ram_node *root;
 	bool read_only;
 	uint64_t limit, used; /* bytes */
@@ -92,6 +101,8 @@ int ram_read(struct p9_request *req, struct ram_node *n, uint64_t offset, uint32
 P9_MUST int ram_write(struct ram_fs *fs, struct p9_request *req, struct ram_node *n,
 		      uint64_t offset, uint32_t count);
 P9_MUST int ram_resize(struct ram_fs *fs, struct ram_node *n, uint64_t size);
+/* Uncharge what others have let go of. */
+void ram_reap(struct ram_fs *fs);
 /* A handle to the contents with at most what prot (PROT_*) allows. */
 P9_MUST int ram_vmo(struct ram_fs *fs, struct ram_node *n, uint32_t prot, handle_t *out);
 /* Give back what a file or link holds. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 # What test_tenant.py runs, in a boot archive of its own.
 PLAIN += tenant
-tenant-srcs := tests/boot/tenant/main.c tests/boot/tenant/flood.c
+tenant-srcs := tests/boot/tenant/main.c tests/boot/tenant/flood.c \
+	tests/boot/tenant/memory.c
 tenant-libs := serve 9p sys

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What a program of user tier can do to the servers that it may talk to: tests/boot/tenant."""
 import os
+import re
 
 import pytest
 from helpers import archive, silos, until
@@ -85,3 +86,23 @@ def test_rights_do_not_grow_at_a_mount(system):
     console = system("readonly /tmp /tmp/made")
     assert said(console, "t0", "readonly") == (0, "EACCES")
     assert console.command("ls /tmp") == ""
+
+
+def test_memory_of_files(system):
+    """A file and its memory object are the same bytes, and the object cannot be made larger."""
+    console = system("share /tmp/s", "grow /tmp/g 0x40000000")
+    assert said(console, "t0", "share") == (6, "ok")
+    assert said(console, "t1", "grow") == (0, "EACCES")
+
+
+def test_memory_of_removed_files(system):
+    """What a tenant keeps of files that are gone counts as files of /tmp until it lets go."""
+    console = system("-k bury /tmp/b 100 0x800000", "bury /tmp/b 100 0x800000")
+    before = restarts(console)
+    count, why = said(console, "t0", "bury")
+    assert count < 9 and why == "ENOSPC", (count, why)
+    memory = int(re.search(r"^memory (\d+)", console.command("silo info tmp"), re.M)[1])
+    assert memory < 80 << 20
+    console.command("silo kill t0; silo destroy t0")
+    assert said(console, "t1", "bury") == (count, why)
+    assert restarts(console) == before

@@ -92,6 +92,7 @@ static void resize(void)
 	handle_t vmo = TAKE(sys_vmo_create(PAGES(4), VMO_ANON));
 	int64_t at = map_at(core_aspace, vmo, 0, 0, PAGES(4), PROT_R | PROT_W);
 	char *bytes = (char *)at;
+	handle_t user;
 
 	CHECK(at > 0);
 	memset(bytes, 1, PAGES(4));
@@ -103,6 +104,9 @@ static void resize(void)
 	CHECK(readable(bytes + PAGES(3)));
 	CHECK_EQ(bytes[PAGES(3)], 0);
 	REFUSED(sys_vmo_resize(vmo, 5), EINVAL);
+	user = TAKE(sys_handle_dup(vmo, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP));
+	REFUSED(sys_vmo_resize(user, PAGES(8)), EACCES);
+	core_close(user);
 	core_unmap(bytes, PAGES(4));
 	core_close(vmo);
 }

@@ -9,10 +9,11 @@
  *	tenant vmos DIR N	memory objects of N files of DIR (0, 1, ...), without their fids
  *	tenant readonly DIR PATH make file PATH in DIR by a session that may only read
  *	tenant grow PATH SIZE	ask for PATH's memory object, writable, and make it SIZE bytes long
- *	tenant write PATH TEXT	one write
- *	tenant read PATH	open for reading
- *	tenant flood PATH SEED N  messages that mean nothing to what is mounted at PATH
- *	tenant die PATH N	N threads read PATH (which blocks); then the process ends with them
+ *	tenant bury PATH N SIZE	N times: make PATH, SIZE bytes long, snapshot its memory object and
+ *keep both, remove PATH tenant share PATH	see that PATH and its memory object are the same
+ *bytes tenant write PATH TEXT	one write tenant read PATH	open for reading tenant flood PATH
+ *SEED N  messages that mean nothing to what is mounted at PATH tenant die PATH N	N threads
+ *read PATH (which blocks); then the process ends with them
  *
  * Logs `tenant: VERB PATH COUNT ERROR`: how often it succeeded and why it did not go on ("ok": it
  * did). With -k as first word it keeps what it has and sleeps until it is ended.
@@ -34,7 +35,7 @@
 
 #define CALL_NS (10 * NS_PER_S)
 
-static uint64_t done; /* how often it succeeded */
+uint64_t done;
 static handle_t root; /* rootd's connector */
 
 /* ---- sessions ------------------------------------------------------------------------------ */
@@ -213,26 +214,6 @@ static int make_read_only(const char *dir, const char *path)
 	return err;
 }
 
-static int grow(const char *path, uint64_t want)
-{
-	struct p9_file *f;
-	uint64_t size;
-	uint32_t vmo;
-	int64_t err = ns_open(path, P9_O_RDWR | P9_O_CREAT, 0644, &f);
-
-	if (!err && p9_client_write(f, "x", 1) != 1)
-		err = -EIO;
-	if (!err)
-		err = p9_client_gethandle(f, P9_HANDLE_VMO, PROT_R | PROT_W, &size, &vmo);
-	if (err)
-		return (int)err;
-	done++;
-	err = sys_vmo_resize(vmo, want);
-	for (uint64_t at = 0; !err && at < want; at += PAGE_SIZE, done++)
-		err = sys_vmo_write(vmo, at, "x", 1);
-	return (int)err;
-}
-
 /* ---- dying --------------------------------------------------------------------------------- */
 
 static _Atomic unsigned reading;
@@ -299,6 +280,10 @@ static int verb_run(int argc, char **argv)
 		return make_read_only(argv[1], argv[2]);
 	if (!strcmp(verb, "grow"))
 		return grow(argv[1], n);
+	if (!strcmp(verb, "bury") && argc > 3)
+		return bury(argv[1], n, strtoull(argv[3], NULL, 0));
+	if (!strcmp(verb, "share"))
+		return share(argv[1]);
 	if (!strcmp(verb, "write") && argc > 2)
 		return one_write(argv[1], argv[2]);
 	if (!strcmp(verb, "read"))
