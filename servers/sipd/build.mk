@@ -13,10 +13,12 @@ sipd-srcs := servers/sipd/main.c servers/sipd/registry.c servers/sipd/describe.c
 	servers/init/kept.c servers/init/place.c
 sipd-libs := supervise serve 9p spawn elf cpio silo sys
 
-UNIT += sipd_restart sipd_life sipd_status
+UNIT += sipd_restart sipd_life sipd_status sipd_output
 sipd_restart-srcs := tests/unit/sipd_restart.c
 sipd_restart-libs := supervise
 sipd_life-srcs := tests/unit/sipd_life.c
 sipd_life-libs := supervise
 sipd_status-srcs := tests/unit/sipd_status.c
 sipd_status-libs := supervise 9p silo
+sipd_output-srcs := tests/unit/sipd_output.c
+sipd_output-libs := supervise 9p silo

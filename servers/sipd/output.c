@@ -9,7 +9,9 @@
  *
  * Without a reader the oldest goes first. A writer waits for readers that have not read what it
  * would overwrite, but no longer than STALL_NS without progress: then the slow reader misses text,
- * which is counted. Invariant: a reader's pos is at most head; waiting readers stand at head.
+ * which is counted. Invariants: a reader's pos is at most head; waiting readers stand at head. An
+ * answer may be the end of its reader, whose fid was clunked meanwhile: while answers are given
+ * (`busy`) nothing is freed but that reader, and writers are not looked at again.
  *
  * Who may lie: the program, in every byte; nothing of it is looked at.
  */
@@ -44,6 +46,7 @@ struct output {
 	struct silo *silo; /* NULL: it is gone, and the last reader frees this */
 	uint64_t head;	   /* bytes ever written */
 	uint64_t dropped;  /* bytes that readers missed */
+	bool busy;	   /* readers are being answered */
 	uint64_t stalled;  /* ns: since when the first writer waits; 0: none does */
 	struct reader *readers;
 	struct writer *writers, **writers_end;
@@ -98,18 +101,29 @@ static void deliver(struct reader *r, struct p9_request *req, uint32_t count)
 	(void)p9_respond_data(req, o->ring + at, (uint32_t)len);
 }
 
+/* One who waits and need not any longer, or NULL. */
+static struct reader *reader_due(const struct output *o, bool end)
+{
+	struct reader *r = o->readers;
+
+	while (r && (!r->waiting || (r->pos == o->head && !end)))
+		r = r->next;
+	return r;
+}
+
 static void readers_wake(struct output *o)
 {
 	bool end = finished(o);
+	struct reader *r;
 
-	for (struct reader *r = o->readers; r; r = r->next) {
+	o->busy = true;
+	while ((r = reader_due(o, end))) {
 		struct p9_request *req = r->waiting;
 
-		if (!req || (r->pos == o->head && !end))
-			continue;
 		r->waiting = NULL;
 		deliver(r, req, req->t.read.count);
 	}
+	o->busy = false;
 }
 
 /* How many bytes fit before a reader that counts would miss some. */
@@ -376,8 +390,10 @@ void output_end(struct silo *s)
 
 void output_wake(struct silo *s)
 {
-	if (s->output)
-		readers_wake(s->output);
+	if (!s->output)
+		return;
+	readers_wake(s->output);
+	writers_go(s->output); /* one whom they waited for may have gone */
 }
 
 uint64_t output_dropped(const struct silo *s)
@@ -448,6 +464,8 @@ void output_close(struct p9_call *call)
 		at = &(*at)->next;
 	*at = r->next;
 	free(r);
+	if (o->busy)
+		return; /* who answers goes on from here */
 	if (!o->silo && !o->readers)
 		free(o);
 	else
