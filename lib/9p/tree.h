@@ -116,10 +116,10 @@ struct p9_entry {
 struct p9_tree {
 	const struct p9_entry *root; /* a directory */
 	void *ctx;
-	uint64_t now_sec;		 /* time of all files: the server's start */
-	char reason[P9_TREE_REASON_MAX]; /* why the last wrong command was wrong */
-	/* Optional: a command on object obj (0: none) was refused, and this is why. */
-	void (*complain)(void *ctx, uint32_t obj, const char *reason);
+	uint64_t now_sec; /* time of all files: the server's start */
+	/* Optional: a command was refused, and this is why (printable; it may quote the asker).
+	 * Whether this asker may leave a word with call->obj is for the callback to say. */
+	void (*complain)(struct p9_call *call, const char *reason);
 	/* the library's */
 	char words[P9_TREE_WRITE_MAX + 1];
 };
@@ -130,8 +130,8 @@ extern const struct p9_ops p9_tree_ops;
 /* Check the tables against the limits above. 0, or -EINVAL. */
 P9_MUST int p9_tree_init(struct p9_tree *tree, const struct p9_entry *root, void *ctx);
 
-/* Note why a command fails (kept in tree->reason, given to complain) and return -err, so that a
- * handler can end with it. */
+/* Say why a command fails (to tree->complain) and return -err, so that a handler can end with it.
+ */
 int p9_tree_fail(struct p9_call *call, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

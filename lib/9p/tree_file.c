@@ -176,14 +176,18 @@ int p9_tree_op_read(struct p9_request *req, struct p9_fid *fid, uint64_t offset,
 
 int p9_tree_fail(struct p9_call *call, int err, const char *fmt, ...)
 {
-	struct p9_tree *tree = call->tree;
+	char reason[P9_TREE_REASON_MAX];
 	va_list args;
 
+	if (!call->tree->complain)
+		return -err;
 	va_start(args, fmt);
-	vsnprintf(tree->reason, sizeof(tree->reason), fmt, args);
+	vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
-	if (tree->complain)
-		tree->complain(tree->ctx, call->obj, tree->reason);
+	for (char *c = reason; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?'; /* it ends on somebody's terminal */
+	call->tree->complain(call, reason);
 	return -err;
 }
 

@@ -224,7 +224,7 @@ static void totals(struct sipd *d, uint64_t processes, uint64_t restarts, unsign
 	if (sys_system_info(d->log, &info) == 0)
 		machine_lines(&info, out);
 	p9_text_printf(out, "dma_confined %s\naudited %" PRIu64 "\n", dma_confined(d), d->audited);
-	p9_text_printf(out, "error %s\n", d->tree.reason[0] ? d->tree.reason : "-");
+	p9_text_printf(out, "error %s\n", d->error[0] ? d->error : "-");
 }
 
 void facts_all(struct sipd *d, struct p9_text *out)

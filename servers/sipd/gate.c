@@ -4,14 +4,19 @@
  * silo, as the kernel wrote them into the message: LIST to look, STOP to end and pause, SPAWN to
  * make and start. Nobody's name, path or parent counts.
  *
+ * Of one silo at most DENIALS refusals a minute are recorded; `audited` counts all.
+ *
  * A line of the audit is: TICK actor=SILO:PID action target=SILO result=NAME, TICK in ns since
- * boot. Every refusal and every change is one.
+ * boot. Every change is one, and every refusal within that bound.
  */
 #include "servers/sipd/sipd.h"
 
 #include <errno.h>
 #include "sys/error.h"
 #include "sys/info.h"
+
+#define DENIALS	   32u /* of one silo that are recorded in a minute */
+#define DENIALS_NS (60 * NS_PER_S)
 
 void audit(struct sipd *d, const struct identity *who, enum audit_action action, uint32_t target,
 	   int result)
@@ -22,6 +27,21 @@ void audit(struct sipd *d, const struct identity *who, enum audit_action action,
 		      audit_action_name(action), target, result < 0 ? error_name(result) : "ok");
 }
 
+/* One who is refused all the time is not to push everybody else out of the record. */
+static bool denial_counts(struct sipd *d, const struct identity *who)
+{
+	struct silo *s = silo_by_id(d, who->silo);
+	uint64_t now = time_now();
+
+	if (!s)
+		return true;
+	if (now - s->denied_since >= DENIALS_NS) {
+		s->denied_since = now;
+		s->denied = 0;
+	}
+	return s->denied < DENIALS && ++s->denied;
+}
+
 int gate(struct p9_call *call, uint32_t digits, enum audit_action action, uint32_t target)
 {
 	struct sipd *d = call->ctx;
@@ -29,7 +49,10 @@ int gate(struct p9_call *call, uint32_t digits, enum audit_action action, uint32
 
 	if ((who->mode & digits) == digits)
 		return 0;
-	audit(d, who, action == AUDIT_READ ? AUDIT_DENIED : action, target, -EPERM);
+	if (denial_counts(d, who))
+		audit(d, who, action == AUDIT_READ ? AUDIT_DENIED : action, target, -EPERM);
+	else
+		d->audited++;
 	return -EPERM;
 }
 

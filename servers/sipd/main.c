@@ -83,12 +83,18 @@ static int64_t call_take(struct serve *s, struct serve_call *c)
 	return 0;
 }
 
-static void complain(void *ctx, uint32_t obj, const char *reason)
+/* Only who may control anything leaves a trace in what others read. */
+static void complain(struct p9_call *call, const char *reason)
 {
-	struct silo *s = obj ? silo_by_id(ctx, obj) : NULL;
+	struct sipd *d = call->ctx;
+	struct silo *s = call->obj ? call_silo(call) : NULL;
 
+	if (!(call->req->from.mode & (MODE_LIST | MODE_STOP | MODE_SPAWN)))
+		return;
 	if (s)
 		snprintf(s->slot->error, sizeof(s->slot->error), "%s", reason);
+	else
+		snprintf(d->error, sizeof(d->error), "%s", reason);
 }
 
 static int serve_begin(struct sipd *d)

@@ -124,6 +124,8 @@ struct silo {
 	char waits[SILO_REASON_MAX]; /* [M] what it waits for, "" */
 	struct p9_text core;	     /* [M] what is known of the last crash */
 	uint64_t requests, errors;   /* [M] as its last answer to a ping said */
+	uint64_t denied_since;	     /* [M] ns: start of the minute in which refusals are counted */
+	uint32_t denied;	     /* [M] recorded in it */
 };
 
 /* A program of the boot archive. */
@@ -150,7 +152,9 @@ struct sipd {
 	uint64_t timer_at; /* [M] what the timer is set to */
 	struct p9_log events, audit;
 	uint64_t audited;
-	handle_t recovery; /* [M] the recovery shell's process */
+	handle_t recovery;		/* [M] the recovery shell's process */
+	char error[P9_TREE_REASON_MAX]; /* [M] why the last command that was no silo's was refused
+					 */
 };
 
 /* ---- registry.c: silos by number and name ----------------------------------------------- */

@@ -106,3 +106,41 @@ def test_memory_of_removed_files(system):
     console.command("silo kill t0; silo destroy t0")
     assert said(console, "t1", "bury") == (count, why)
     assert restarts(console) == before
+
+
+# What a silo without control may not do, and the errno that says so.
+REFUSED = [
+    ("write", "/dev/sip/ctl", "rescan", "EPERM"),
+    ("write", "/dev/sip/ctl", "nonsense", "EINVAL"),
+    ("write", "/dev/sip/servers/srv2/ctl", "kill", "EPERM"),
+    ("write", "/dev/sip/servers/srv2/ctl", "nonsense", "EINVAL"),
+    ("write", "/dev/sip/servers/srv2/pid", "1", "EPERM"),
+    ("write", "/dev/sip/servers/srv2/hip_mode", "sev", "EPERM"),
+    ("read", "/dev/sip/servers/srv2/status", "", "EPERM"),
+    ("read", "/dev/sip/servers/srv2/output", "", "EPERM"),
+    ("read", "/dev/sip/servers/clone", "", "EPERM"),
+    ("read", "/dev/sip/events", "", "EPERM"),
+    ("read", "/dev/sip/audit", "", "EPERM"),
+    ("read", "/dev/sip/caps/3", "", "EPERM"),
+    ("write", "/dev/power", "poweroff", "EPERM"),
+    ("write", "/dev/pci/ctl", "lock", "EPERM"),
+    ("write", "/dev/pci/00:00.0/ctl", "reset", "EPERM"),
+    ("write", "/dev/pci/00:00.0/config", "xx", "EPERM"),
+    ("write", "/dev/platform/uart0", "reset", "EPERM"),
+    ("write", "/dev/irq/ctl", "register", "EINVAL"),
+    ("write", "/dev/mem/mem", "xxxx", "EPERM"),
+    ("write", "/dev/mem/io", "xx", "EPERM"),
+    ("write", "/scheme/block/sda/ctl", "detach", "EPERM"),
+]
+
+
+def test_gates(system):
+    """What lacks the right is refused, and nothing has changed."""
+    console = system(*(" ".join(row[:3]) for row in REFUSED))
+    before = restarts(console)
+    for i, (verb, path, _, why) in enumerate(REFUSED):
+        assert said(console, f"t{i}", verb) == (0, why), path
+    assert restarts(console) == before
+    assert "error -" in console.command("silo info rootd")
+    assert "error -" in console.command("cat /dev/sip/status")
+    assert "locked no" in console.command("cat /dev/pci/ctl")

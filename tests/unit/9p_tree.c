@@ -268,11 +268,11 @@ static const struct p9_entry root = {.mode = P9_S_IFDIR | 0555, .children = root
 
 /* ---- the box ------------------------------------------------------------------------------- */
 
-static void complain(void *ctx, uint32_t obj, const char *reason)
+static void complain(struct p9_call *call, const char *reason)
 {
-	struct box *b = ctx;
+	struct box *b = call->ctx;
 
-	b->complained_obj = obj;
+	b->complained_obj = call->obj;
 	snprintf(b->complaint, sizeof(b->complaint), "%s", reason);
 }
 
@@ -382,9 +382,11 @@ static void orders(void **state)
 	assert_int_equal(p9_client_command(&b->c, "/ctl", "\n  \nname x\nname y\n"), 0);
 	assert_string_equal(b->last, "0|name|y");
 	assert_int_equal(p9_client_command(&b->c, "/ctl", "name"), -EINVAL);
-	assert_string_equal(b->tree.reason, "usage: name S");
+	assert_string_equal(b->complaint, "usage: name S");
 	assert_int_equal(p9_client_command(&b->c, "/ctl", "jump high"), -EINVAL);
 	assert_string_equal(b->complaint, "unknown command 'jump'");
+	assert_int_equal(p9_client_command(&b->c, "/ctl", "\033[2J\x7f"), -EINVAL);
+	assert_string_equal(b->complaint, "unknown command '?[2J?'");
 	assert_int_equal(p9_client_command(&b->c, "/ctl", "name 'x"), -EINVAL);
 	assert_string_equal(b->complaint, "a quote does not end");
 	assert_int_equal(p9_client_command(&b->c, "/ctl", "refuse dinner"), -EBUSY);
