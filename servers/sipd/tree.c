@@ -320,6 +320,22 @@ static int text_pid(struct p9_call *call, struct p9_text *out)
 	return 0;
 }
 
+/* What the process has from its present silo, its new one would have: not more than the asker. */
+static int process_permit(struct p9_call *call, uint32_t pid)
+{
+	struct silo_info info;
+	handle_t silo;
+	uint64_t found;
+	int64_t err;
+
+	if (!pid || process_after(call->ctx, pid - 1, &found, &silo) || found != pid)
+		return -ESRCH;
+	err = sys_silo_info(silo, &info);
+	if (!err && info.mode & ~call->req->from.mode)
+		err = -EPERM;
+	return (int)err;
+}
+
 /* Attach a process that has not run to a silo that runs. */
 static int line_pid(struct p9_call *call, char *line)
 {
@@ -339,6 +355,9 @@ static int line_pid(struct p9_call *call, char *line)
 		return p9_tree_fail(call, EINVAL, "only to a silo of sipd's that runs");
 	if (s->slot->desc.mode & ~call->req->from.mode)
 		return p9_tree_fail(call, EPERM, "the silo's mode exceeds the asker's");
+	err = process_permit(call, pid);
+	if (err)
+		return p9_tree_fail(call, (int)-err, "not process %u", pid);
 	h = process_handle(call->ctx, pid);
 	if (h < 0)
 		return p9_tree_fail(call, (int)-h, "no process %u", pid);

@@ -7,27 +7,27 @@ import pytest
 from helpers import archive, silos, until
 
 # The same mode as `run` gives, started by hand so that it goes on beside the shell.
+USER = b"family USR\ntier user\nmode 004\n"
 TENANT = b"""name %s
 exec /boot/bin/tenant
-%sfamily USR
-tier user
-mode 004
-restart never
+%s%srestart never
 start demand
 """
 
 
 @pytest.fixture
 def system(boot, build, tmp_path):
-    """A machine whose archive has the tenant, and one silo for each list of words."""
+    """A machine whose archive has the tenant, and one silo for each list of words, which may come
+    with the lines of its description that say what it is."""
 
     def start(*tenants, options="", **settings):
         more = []
         with open(os.path.join(build, "stripped", "tenant"), "rb") as file:
             more.append(("boot/bin/tenant", file.read()))
-        for i, words in enumerate(tenants):
+        for i, tenant in enumerate(tenants):
+            words, lines = (tenant, USER) if isinstance(tenant, str) else tenant
             args = b"".join(b"arg %s\n" % word.encode() for word in words.split())
-            more.append((f"boot/silos/t{i}.silo", TENANT % (b"t%d" % i, args)))
+            more.append((f"boot/silos/t{i}.silo", TENANT % (b"t%d" % i, args, lines)))
         path = archive(build, tmp_path / "boot.cpio", more=more)
         console = boot(options, archive=path, **settings)
         console.prompt()
@@ -144,3 +144,17 @@ def test_gates(system):
     assert "error -" in console.command("silo info rootd")
     assert "error -" in console.command("cat /dev/sip/status")
     assert "locked no" in console.command("cat /dev/pci/ctl")
+
+
+def test_processes_are_not_taken(system):
+    """Who may make silos, but less than all, cannot have sipd hand him a process of a silo that may
+    what he may not."""
+    spawner = b"family SYS\ntier system\nmode 104\n"
+    console = system(
+        ("-k walk / 1", b"family USR\nid 1500\nmode 004\n"),
+        ("write /dev/sip/servers/srv1500/pid 5", spawner),
+        ("write /dev/sip/servers/srv1500/pid 99999", spawner),
+    )
+    assert said(console, "t0", "walk") == (1, "ok")
+    assert said(console, "t1", "write") == (0, "EPERM")  # devd's
+    assert said(console, "t2", "write") == (0, "ESRCH")
