@@ -13,9 +13,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include "cmd/sh/sh.h"
 #include "sys/boot.h"
+#include "sys/error.h"
 #include "sys/info.h"
 #include "sys/log.h"
 #include "sys/sys.h"
@@ -32,7 +34,7 @@ static bool raw_wanted;
 static atomic_bool command_runs, came;
 static handle_t main_thread;
 
-/* Open path, however long it takes. */
+/* Open path, however long it takes. A shell that may not have the console cannot be one. */
 static struct p9_file *open_patiently(const char *path, uint32_t flags)
 {
 	uint64_t pause = PAUSE;
@@ -41,8 +43,10 @@ static struct p9_file *open_patiently(const char *path, uint32_t flags)
 
 	while ((err = ns_open(path, flags, 0, &f))) {
 		if (err != told && err != -EINTR)
-			log_print("sh: %s: error %d; trying again", path, -err);
+			log_print("sh: %s: %s", path, error_text(err));
 		told = err;
+		if (err == -EPERM)
+			exit(1);
 		if (sys_thread_sleep(time_in(pause)) < 0)
 			continue;
 		pause = pause * 2 > PAUSE_MAX ? PAUSE_MAX : pause * 2;

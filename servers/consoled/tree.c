@@ -7,6 +7,9 @@
  *		    before has left the machine). Raw mode holds while an opener that asked for
  *		    it has the file open; with the last one cooked mode returns
  *	consintr    blocks; one line "interrupt" each ^C
+ *
+ * Who reads takes what was typed from everybody else, so only silos of system tier open these. A
+ * program of user tier is given a session whose file is open (control-tree.md, "console").
  */
 #include <errno.h>
 #include "servers/consoled/console.h"
@@ -30,6 +33,12 @@ static int cons_read(struct p9_call *call, uint64_t offset, uint32_t count)
 	r = p9_respond_data(call->req, at, n);
 	bytes_drop(&c->ready, n);
 	return r;
+}
+
+static int open_gate(struct p9_call *call, uint32_t oflags)
+{
+	(void)oflags;
+	return call->req->from.flags & IDENTITY_SYSTEM ? 0 : -EPERM;
 }
 
 /* As much of a write as there is room for, or an error. */
@@ -243,17 +252,19 @@ static const struct p9_command ctl_commands[] = {
 static const struct p9_file files[] = {
 	{.name = "cons",
 	 .mode = P9_S_IFREG | 0666,
+	 .open = open_gate,
 	 .read = cons_read,
 	 .write = cons_write,
 	 .flush = cons_flush,
 	 .attr = cons_attr},
 	{.name = "consctl",
 	 .mode = P9_S_IFREG | 0666,
+	 .open = open_gate,
 	 .text = ctl_text,
 	 .commands = ctl_commands,
 	 .flush = ctl_forget,
 	 .close = ctl_close},
-	{.name = "consintr", .mode = P9_S_IFREG | 0444, .log = intr_log},
+	{.name = "consintr", .mode = P9_S_IFREG | 0444, .open = open_gate, .log = intr_log},
 	{.name = NULL},
 };
 

@@ -76,7 +76,9 @@ int path_child(char out[P9_FULL_MAX], const char *dir, struct p9_str name)
 
 bool path_allowed(const char *path)
 {
-	static const char *const never[] = {"/dev/mem", "/dev/io", "/dev/irq", "/dev/dma"};
+	static const char *const never[] = {"/dev/mem",	      "/dev/io",   "/dev/irq",
+					    "/dev/dma",	      "/dev/cons", "/dev/uart0/data",
+					    "/dev/uart1/data"};
 	char full[2 * P9_FULL_MAX];
 
 	snprintf(full, sizeof(full), "%s%s", strcmp(export.folder, "/") ? export.folder : "", path);

@@ -112,7 +112,7 @@ def test_remote_client_reads(boot, free_port, build):
     with pytest.raises(ninep.Error) as refused:
         client.create("/tmp", "x")
     assert refused.value.errno in (1, EACCES, 30)
-    for name in ("mem", "io", "irq", "dma"):
+    for name in ("mem", "io", "irq", "dma", "cons", "uart0/data", "uart1/data"):
         with pytest.raises(ninep.Error) as refused:
             client.walk(f"/dev/{name}")
         assert refused.value.errno in (ENOENT, EACCES)

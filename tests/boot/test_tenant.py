@@ -58,7 +58,7 @@ GREED = [
     ("hoard", "/tmp", ". 300"),
     ("hoard", "/dev/sip", "types 300"),
     ("hoard", "/dev/pci", "bus 300"),
-    ("hoard", "/dev/cons", ". 300"),
+    ("connect", "/dev/cons", "20000"),
 ]
 
 
@@ -131,6 +131,13 @@ REFUSED = [
     ("write", "/dev/mem/mem", "xxxx", "EPERM"),
     ("write", "/dev/mem/io", "xx", "EPERM"),
     ("write", "/scheme/block/sda/ctl", "detach", "EPERM"),
+    ("read", "/dev/cons", "", "EPERM"),
+    ("write", "/dev/cons", "sh> ", "EPERM"),
+    ("read", "/dev/consctl", "", "EPERM"),
+    ("write", "/dev/consctl", "rawon", "EPERM"),
+    ("read", "/dev/consintr", "", "EPERM"),
+    ("read", "/dev/uart0/data", "", "EPERM"),
+    ("write", "/dev/uart0/ctl", "flush", "EPERM"),
 ]
 
 
@@ -144,6 +151,17 @@ def test_gates(system):
     assert "error -" in console.command("silo info rootd")
     assert "error -" in console.command("cat /dev/sip/status")
     assert "locked no" in console.command("cat /dev/pci/ctl")
+
+
+def test_console_is_given(boot):
+    """What may not open the console can use it when it is given: `run -i`."""
+    console = boot()
+    console.prompt()
+    assert "hello, you" in console.command("run -i hello you")
+    assert "hello, you" in console.command("hello you")
+    console.send("run -i sh\n")
+    console.prompt(10)
+    assert console.command("echo whole") == "whole\n"
 
 
 def test_processes_are_not_taken(system):

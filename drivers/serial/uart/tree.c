@@ -9,6 +9,8 @@
  *		  that was written is sent)
  *	status	  counters, one "key value" a line
  *
+ * The line has one stream for all: only silos of system tier read, write or command it.
+ *
  * PATH is where it is mounted (/dev/uart0), unless the supervisor mounts it.
  */
 #include <errno.h>
@@ -43,6 +45,12 @@ static int data_read(struct p9_call *call, uint64_t offset, uint32_t count)
 	return r;
 }
 
+static int data_open(struct p9_call *call, uint32_t oflags)
+{
+	(void)oflags;
+	return call->req->from.flags & IDENTITY_SYSTEM ? 0 : -EPERM;
+}
+
 static int data_write(struct p9_call *call, uint64_t offset, uint32_t count)
 {
 	struct uart *u = call->ctx;
@@ -75,6 +83,11 @@ static int data_attr(struct p9_call *call, struct p9_attr *attr)
 	(void)call;
 	attr->qid.type |= P9_QTAPPEND; /* a write has no place: it must not be repeated */
 	return 0;
+}
+
+static int ctl_open(struct p9_call *call, uint32_t oflags)
+{
+	return (oflags & P9_O_ACCMODE) == P9_O_RDONLY ? 0 : data_open(call, oflags);
 }
 
 static int ctl_baud(struct p9_call *call, int argc, char **argv)
@@ -151,12 +164,14 @@ static const struct p9_command ctl_commands[] = {
 static const struct p9_file files[] = {
 	{.name = "data",
 	 .mode = P9_S_IFREG | 0666,
+	 .open = data_open,
 	 .read = data_read,
 	 .write = data_write,
 	 .flush = data_flush,
 	 .attr = data_attr},
 	{.name = "ctl",
 	 .mode = P9_S_IFREG | 0644,
+	 .open = ctl_open,
 	 .text = ctl_text,
 	 .commands = ctl_commands,
 	 .flush = ctl_forget},

@@ -9,11 +9,13 @@
  *	tenant vmos DIR N	memory objects of N files of DIR (0, 1, ...), without their fids
  *	tenant readonly DIR PATH make file PATH in DIR by a session that may only read
  *	tenant grow PATH SIZE	ask for PATH's memory object, writable, and make it SIZE bytes long
- *	tenant bury PATH N SIZE	N times: make PATH, SIZE bytes long, snapshot its memory object and
- *keep both, remove PATH tenant share PATH	see that PATH and its memory object are the same
- *bytes tenant write PATH TEXT	one write tenant read PATH	open for reading tenant flood PATH
- *SEED N  messages that mean nothing to what is mounted at PATH tenant die PATH N	N threads
- *read PATH (which blocks); then the process ends with them
+ *	tenant bury PATH N SIZE	N times: make PATH, SIZE bytes long, snapshot its memory object,
+ *				keep both, remove PATH
+ *	tenant share PATH	see that PATH and its memory object are the same bytes
+ *	tenant write PATH TEXT	one write
+ *	tenant read PATH	open for reading
+ *	tenant flood PATH SEED N messages that mean nothing to what is mounted at PATH
+ *	tenant die PATH N	N threads read PATH (which blocks); then the process ends
  *
  * Logs `tenant: VERB PATH COUNT ERROR`: how often it succeeded and why it did not go on ("ok": it
  * did). With -k as first word it keeps what it has and sleeps until it is ended.
