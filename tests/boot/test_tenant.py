@@ -22,7 +22,7 @@ def system(boot, build, tmp_path):
 
     def start(*tenants, options="", **settings):
         more = []
-        with open(os.path.join(build, "stripped", "tenant"), "rb") as file:
+        with open(os.path.join(build, "bin", "tenant"), "rb") as file:
             more.append(("boot/bin/tenant", file.read()))
         for i, tenant in enumerate(tenants):
             words, lines = (tenant, USER) if isinstance(tenant, str) else tenant
