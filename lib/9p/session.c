@@ -246,7 +246,8 @@ int p9_session_adopt(struct p9_server *server, const struct p9_transport *transp
 	return session_make(server, transport, ctx, flags, RIGHTS_ALL, id, from, out);
 }
 
-/* A session whose root is fid, of the same transport as the asker's. */
+/* A session whose root is fid, of the same transport as the asker's. With the server's own root it
+ * is a plain one, which a successor makes again without being told. */
 static int session_narrowed(struct p9_request *req, struct p9_fid *fid, uint32_t rights,
 			    struct p9_session **out)
 {

@@ -871,7 +871,7 @@ static void adopt(void **state)
 	struct rig *rig = start();
 	struct p9_tmsg t = {.type = P9_TGETHANDLE, .fid = 1};
 	struct p9_ops ops = memfs_ops;
-	struct p9_link *narrowed;
+	struct p9_link *narrowed, *whole;
 
 	(void)state;
 	ops.session_made = noted;
@@ -886,14 +886,21 @@ static void adopt(void **state)
 	assert_int_equal(sessions_noted, 1);
 	narrowed = local_link(&rig->world, rig->got_handle);
 	assert_int_equal(rig_call(rig, &t), -EDQUOT);
+	/* One with the server's root is no narrowed one, however that was reached. */
+	assert_int_equal(rig_walk(rig, 1, 2, ".."), 0);
+	t.fid = 2;
+	assert_int_equal(rig_call(rig, &t), 0);
+	whole = local_link(&rig->world, rig->got_handle);
 	sessions_noted = 0;
 	local_server_restart(&rig->server);
 	assert_int_equal(sessions_noted, 100); /* it went with the server: a test's, not a crash */
 	/* The plain one works on, its fids are gone. */
 	assert_int_equal(rig_getattr(rig, 1), -EBADF);
 	assert_int_equal(rig_getattr(rig, 0), 0);
-	/* The narrowed one cannot be made again, least of all into a plain one. */
 	t = (struct p9_tmsg){.type = P9_TGETATTR, .fid = 0};
+	assert_int_equal(rig_call_on(rig, whole, &t, NULL, 0), 0);
+	whole->ops->close(whole);
+	/* The narrowed one cannot be made again, least of all into a plain one. */
 	assert_int_equal(rig_call_on(rig, narrowed, &t, NULL, 0), -EPIPE);
 	narrowed->ops->close(narrowed);
 	rig_free(rig);
