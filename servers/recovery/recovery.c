@@ -5,7 +5,9 @@
  * (READ for dmesg and mem, MANAGE for the UART, reboot and panic), and "silo" for ps and kill.
  *
  * Invariant: every wait for a key ends, by the kernel's deadline at the latest, and every failure
- * of the UART but "not now" ends the process, so that whoever started it can start it again.
+ * of the UART but "not now" ends the process, so that whoever started it can start it again. While
+ * a driver has the UART nothing is shown; as soon as it is free the prompt is. Of several shells,
+ * started by who did not know of each other, only the oldest is at work.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -24,8 +26,20 @@
 #define WAIT_NS	  (60 * NS_PER_S)   /* for a key; then again */
 #define BUSY_NS	  (200 * NS_PER_MS) /* between two tries while a driver has the UART */
 
+#define PROMPT "recovery> "
+
 static handle_t log_handle;
 static struct edit editor;
+static bool unseen; /* a driver had the UART: the screen lacks something, or shows another's */
+
+/* There is no other place to say that it failed. */
+static bool show_raw(const char *text, size_t len)
+{
+	int64_t err = len ? sys_uart_write(log_handle, text, len) : 0;
+
+	unseen |= err == -EBUSY;
+	return !err;
+}
 
 static void show(const char *text, size_t len)
 {
@@ -34,7 +48,7 @@ static void show(const char *text, size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		if (fill + 2 > sizeof(out)) {
-			if (sys_uart_write(log_handle, out, fill) < 0)
+			if (!show_raw(out, fill))
 				return;
 			fill = 0;
 		}
@@ -42,8 +56,7 @@ static void show(const char *text, size_t len)
 			out[fill++] = '\r';
 		out[fill++] = text[i];
 	}
-	if (fill && sys_uart_write(log_handle, out, fill) < 0)
-		return; /* there is no other place to say so */
+	show_raw(out, fill);
 }
 
 static void editor_show(void *ctx, const char *text, size_t len)
@@ -229,29 +242,90 @@ static void line_run(char *line)
 /* ---- the prompt --------------------------------------------------------------------------------
  */
 
+static void greet(void)
+{
+	unseen = false;
+	print("\nBulkhead recovery shell: no servers are needed for this. `help` lists commands.\n");
+	edit_begin(&editor, PROMPT);
+}
+
 static int64_t keys_read(uint8_t *keys, size_t size)
 {
 	int64_t n;
 
 	for (;;) {
-		n = sys_uart_read(log_handle, keys, size, time_in(WAIT_NS));
+		n = sys_uart_read(log_handle, keys, size, unseen ? 0 : time_in(WAIT_NS));
+		if (n == -EBUSY) {
+			/* A driver gives it up when it dies; nothing tells us when. */
+			unseen = true;
+			if (sys_thread_sleep(time_in(BUSY_NS)) < 0)
+				continue;
+		} else if (unseen && (n > 0 || n == -ETIMEDOUT)) {
+			greet();
+		}
 		if (n != -ETIMEDOUT && n != -EINTR && n != -EBUSY)
 			return n;
-		/* A driver that has the UART gives it up when it dies; nothing tells us when. */
-		if (n == -EBUSY && sys_thread_sleep(time_in(BUSY_NS)) < 0)
-			continue;
 	}
+}
+
+/* An older process of this name, HANDLE_NONE: there is none, or it cannot be known. */
+static handle_t older_find(void)
+{
+	handle_t silo = boot_handle("silo");
+	struct process_info own, infos[8];
+	uint64_t after = 0;
+	int64_t n, h;
+
+	if (silo == HANDLE_NONE || sys_process_info(boot_handle("self"), &own) < 0)
+		return HANDLE_NONE;
+	while ((n = sys_silo_processes(silo, infos, 8, after)) > 0) {
+		for (int64_t i = 0; i < n; i++) {
+			after = infos[i].pid;
+			if (after >= own.pid || infos[i].state != PROCESS_RUNNING ||
+			    strncmp(infos[i].name, own.name, sizeof(own.name)))
+				continue;
+			h = sys_process_open(silo, after);
+			if (h >= 0)
+				return (handle_t)h;
+		}
+	}
+	return HANDLE_NONE;
+}
+
+/* Until that process has ended; it may have already. */
+static int64_t end_await(handle_t process)
+{
+	int64_t queue = sys_queue_create(), err = queue;
+	struct process_info info;
+	struct event event;
+
+	if (err >= 0)
+		err = sys_queue_add((handle_t)queue, process, EVENT_PROCESS, 0, WATCH_ONESHOT,
+				    PROCESS_EV_EXIT);
+	if (err >= 0)
+		err = sys_process_info(process, &info);
+	while (err >= 0 && info.state == PROCESS_RUNNING) {
+		err = sys_queue_wait((handle_t)queue, &event, 1, time_in(WAIT_NS));
+		if (err >= 0 || err == -ETIMEDOUT || err == -EINTR)
+			err = sys_process_info(process, &info);
+	}
+	if (queue >= 0)
+		sys_handle_close((handle_t)queue);
+	sys_handle_close(process);
+	return err;
 }
 
 int main(void)
 {
 	uint8_t keys[64];
+	handle_t older;
 	int64_t n;
 
 	log_handle = boot_handle("log");
 	editor.show = editor_show;
-	print("\nBulkhead recovery shell: no servers are needed for this. `help` lists commands.\n");
-	edit_begin(&editor, "recovery> ");
+	while ((older = older_find()) != HANDLE_NONE && end_await(older) >= 0)
+		;
+	greet();
 	while ((n = keys_read(keys, sizeof(keys))) > 0) {
 		for (int64_t i = 0; i < n; i++) {
 			enum edit_result r = edit_key(&editor, keys[i]);
@@ -260,7 +334,7 @@ int main(void)
 				continue;
 			if (r == EDIT_LINE)
 				line_run(editor.line);
-			edit_begin(&editor, "recovery> ");
+			edit_begin(&editor, PROMPT);
 		}
 	}
 	return 1;
