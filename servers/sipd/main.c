@@ -115,6 +115,7 @@ static int serve_begin(struct sipd *d)
 	d->serve.ctx = d;
 	d->serve.call = call_take;
 	d->timer = (struct serve_watch){.fn = timer_fired, .arg = d};
+	d->recovery_at = UINT64_MAX;
 	return err;
 }
 
@@ -145,6 +146,7 @@ static int sipd_begin(struct sipd *d)
 	}
 	silos_start_boot(d);
 	silos_check(d);
+	prompt_begin(d);
 	timer_update(d);
 	return 0;
 }

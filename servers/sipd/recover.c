@@ -193,6 +193,7 @@ static void store_clear(struct store *store)
 	store->slot_size = sizeof(struct slot);
 	store->slots = SIPD_SILOS;
 	store->next_user = store->next_system = 0;
+	store->recovery = 0;
 	store->magic = STORE_MAGIC;
 }
 
@@ -234,6 +235,7 @@ int store_open(struct sipd *d, bool *survived)
 		store_clear(d->store);
 	for (unsigned i = 0; *survived && i < SIPD_SILOS; i++)
 		silo_adopt(d, i, list, (unsigned)n);
+	d->recovery = pick(list, (unsigned)n, &d->store->recovery);
 	orphans_end(list, (unsigned)n);
 	return 0;
 }

@@ -65,7 +65,8 @@ struct slot_ids {
 #define SLOT_BOOT    1u /* from a description in the boot archive */
 #define SLOT_FOREIGN 2u /* a server of init: shown, not run */
 #define SLOT_SANDBOX 4u
-#define SLOT_NOTED   8u /* its last crash note has been fetched */
+#define SLOT_NOTED   8u	 /* its last crash note has been fetched */
+#define SLOT_YIELDED 16u /* stopped so that the recovery shell gets its device */
 
 struct slot {
 	uint32_t used; /* SLOT_IN_USE when complete */
@@ -89,13 +90,14 @@ struct slot {
 };
 
 #define STORE_MAGIC   0x44504953u /* "SIPD" */
-#define STORE_VERSION 1u
+#define STORE_VERSION 2u
 #define SLOT_IN_USE   0x544f4c53u /* "SLOT" */
 
 struct store {
 	uint32_t magic, version;
 	uint32_t slot_size, slots;
 	uint32_t next_user, next_system; /* ids to try next */
+	uint64_t recovery;		 /* object number of the recovery shell's process */
 	struct slot slot[SIPD_SILOS];
 };
 
@@ -118,7 +120,6 @@ struct silo {
 	unsigned kept_count;
 	uint64_t pid;		     /* [L] of the process just made */
 	struct serve_watch watch;    /* [M] EVENT_SILO */
-	bool yielded;		     /* [M] stopped so that the recovery shell gets its device */
 	struct output *output;	     /* [M] */
 	struct pinger *pinger;	     /* [M] NULL: no heartbeat */
 	char waits[SILO_REASON_MAX]; /* [M] what it waits for, "" */
@@ -152,7 +153,10 @@ struct sipd {
 	uint64_t timer_at; /* [M] what the timer is set to */
 	struct p9_log events, audit;
 	uint64_t audited;
-	handle_t recovery;		/* [M] the recovery shell's process */
+	/* the recovery shell */
+	handle_t recovery;		   /* [M] its process; HANDLE_NONE: none of ours runs */
+	uint64_t recovery_at;		   /* [M] ns: look whether it is needed again */
+	struct serve_watch recovery_watch; /* [M] EVENT_PROCESS */
 	char error[P9_TREE_REASON_MAX]; /* [M] why the last command that was no silo's was refused
 					 */
 };
@@ -207,8 +211,13 @@ void silo_watch_init(struct silo *s);
 SIPD_MUST int silo_watch(struct silo *s);
 void foreign_watch(struct sipd *d);
 
-/* prompt.c: the state of a silo has changed: is there still a prompt? */
+/* ---- prompt.c: the recovery shell ------------------------------------------------------- */
+/* The state of a silo has changed: is there still a prompt? */
 void prompt_check(struct silo *s);
+/* After the boot's starts, or a predecessor: will there be one? */
+void prompt_begin(struct sipd *d);
+/* d->recovery_at may have come. */
+void prompt_tick(struct sipd *d, uint64_t now);
 
 /* crash.c: what is left of a process */
 /* Note how the main process ended, take what it kept, let the corpse go. */

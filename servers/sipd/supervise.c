@@ -344,6 +344,8 @@ void timer_update(struct sipd *d)
 	uint64_t next = output_tick(d, time_now());
 	int err;
 
+	if (d->recovery_at < next)
+		next = d->recovery_at;
 	for (unsigned i = 0; i < SIPD_SILOS; i++)
 		if (d->silo[i].slot && d->silo[i].slot->life.when < next)
 			next = d->silo[i].slot->life.when;
@@ -365,5 +367,6 @@ void timer_fired(struct serve_watch *w, const struct event *e)
 	for (unsigned i = 0; i < SIPD_SILOS; i++)
 		if (d->silo[i].slot && d->silo[i].slot->life.when <= now)
 			happen(&d->silo[i], LIFE_TIME);
+	prompt_tick(d, now);
 	timer_update(d);
 }
