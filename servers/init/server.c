@@ -35,6 +35,7 @@ void server_describe(struct init *init, enum server_name name)
 {
 	static struct silo_desc work;
 	struct server *s = &init->server[name];
+	struct spawn_image program;
 	struct cpio_entry entry;
 	struct silo_error error;
 	char path[64];
@@ -47,8 +48,14 @@ void server_describe(struct init *init, enum server_name name)
 		return;
 	}
 	err = silo_parse(entry.data, entry.size, &s->desc, &work, &error);
-	if (err)
+	if (err) {
 		log_print("init: %s:%u: %s", path, error.line, error.reason);
+		return;
+	}
+	/* The archive does not change: what is not there now never will be. */
+	err = image_find(init, silo_text(&s->desc, s->desc.exec), &program);
+	if (err)
+		log_print("init: %s: no program %s", path, silo_text(&s->desc, s->desc.exec));
 	else
 		s->described = true;
 }
@@ -347,17 +354,26 @@ void mounts_forget(struct init *init)
 	init->tell = true;
 }
 
+/* A call to one that has ended would only wait for its deadline: the event may not be read yet. */
+static bool rootd_runs(struct init *init)
+{
+	struct server *rootd = &init->server[SERVER_ROOTD];
+
+	server_event(init, rootd);
+	return rootd->memory->state == SERVER_RUNNING;
+}
+
 void servers_mount(struct init *init, uint64_t now)
 {
 	bool again = false;
 
-	if (now < init->mount_at || init->server[SERVER_ROOTD].memory->state != SERVER_RUNNING)
+	if (now < init->mount_at || !rootd_runs(init))
 		return;
 	for (unsigned i = SERVER_BOOTFS; i < SERVERS && !again; i++) {
 		struct server *s = &init->server[i];
 
 		if (s->described && !s->mounted && s->place.connector != HANDLE_NONE)
-			again = server_mount(init, s) != 0;
+			again = server_mount(init, s) != 0 || !rootd_runs(init);
 	}
 	if (!again && init->tell)
 		init->tell = tell_sipd(init) != 0;
