@@ -84,6 +84,10 @@ class Client:
         self._call(TLCREATE, struct.pack("<I", fid) + text(name) + struct.pack("<III", 2, mode, 0))
         return fid
 
+    def send_read(self, fid, offset, count):
+        """Without waiting for the answer; the tag."""
+        return self.send(TREAD, struct.pack("<IQI", fid, offset, count))
+
     def read(self, fid, offset, count=32768):
         return self._call(TREAD, struct.pack("<IQI", fid, offset, count))[4:]
 
