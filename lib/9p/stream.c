@@ -168,6 +168,11 @@ bool p9_stream_ready(const struct p9_stream *s)
 	return !s->broken && s->out_len <= s->out_max;
 }
 
+bool p9_stream_partial(const struct p9_stream *s)
+{
+	return s->in_len > 0;
+}
+
 static int message_serve(struct p9_stream *s, const uint8_t *frame, uint32_t len)
 {
 	struct p9_message m = {.frame = frame,

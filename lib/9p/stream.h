@@ -42,6 +42,8 @@ struct p9_session *p9_stream_session(struct p9_stream *s);
  */
 P9_MUST int64_t p9_stream_feed(struct p9_stream *s, const void *bytes, size_t len);
 bool p9_stream_ready(const struct p9_stream *s);
+/* A message has begun and not ended: the peer is sending it, or is gone. */
+bool p9_stream_partial(const struct p9_stream *s);
 
 /* Bytes that wait to be sent: how many lie at *bytes in one piece. 0: none, *bytes untouched. */
 size_t p9_stream_out(struct p9_stream *s, const void **bytes);

@@ -72,8 +72,13 @@ struct export
 	/* the line */
 	struct pump pump;
 	uint64_t reopened; /* of pump, when the stream began */
+	uint64_t received; /* bytes */
 	uint8_t ahead[4096];
 	uint32_t ahead_len; /* received, and not taken by the stream yet */
+	/* a message that does not end */
+	struct serve_watch partial_watch; /* timer */
+	bool partial_armed;
+	uint64_t partial_received; /* received, when the timer was set */
 	struct serve_watch from_watch, to_watch, job_watch;
 };
 extern struct export export;

@@ -8,8 +8,8 @@
  * runs only when somebody starts it.
  *
  * The line does not say when a client goes and another comes; Tversion does, and begins anew.
- * Bytes that are no 9P, and a driver that was restarted, end the stream; a new one begins with
- * what comes next.
+ * Bytes that are no 9P, a message that does not go on for PARTIAL_NS, and a driver that was
+ * restarted, end the stream; a new one begins with what comes next.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,6 +19,8 @@
 #include "sys/error.h"
 #include "sys/info.h"
 #include "sys/log.h"
+
+#define PARTIAL_NS (5 * NS_PER_S)
 
 struct export export;
 
@@ -77,6 +79,7 @@ static void requests_take(void)
 				pipe_get(&export.pump.from, export.ahead, sizeof(export.ahead));
 			if (!export.ahead_len)
 				break;
+			export.received += export.ahead_len;
 			pipe_ring_emptied(&export.pump.from);
 		}
 		taken = p9_stream_feed(export.stream, export.ahead, export.ahead_len);
@@ -91,6 +94,35 @@ static void requests_take(void)
 	answers_send();
 }
 
+/* A client that went in the middle of a message would leave the next one's as the rest of it. */
+static void partial_check(void)
+{
+	if (export.partial_armed || !p9_stream_partial(export.stream))
+		return;
+	export.partial_received = export.received;
+	export.partial_armed =
+		!serve_watch_timer(&export.serve, &export.partial_watch, time_in(PARTIAL_NS), 0);
+}
+
+static void on_partial(struct serve_watch *w, const struct event *e)
+{
+	(void)w;
+	(void)e;
+	export.partial_armed = false;
+	if (p9_stream_partial(export.stream) && export.received == export.partial_received)
+		stream_restart("a message was not sent whole");
+	partial_check();
+}
+
+/* Without the session nothing can be offered any more: a successor gets another one. */
+static void session_check(void)
+{
+	if (!export.client.root->dead || export.serve.stop)
+		return;
+	log_print("exportd: %s is gone", export.folder);
+	export.serve.stop = true;
+}
+
 static void on_change(struct serve_watch *w, const struct event *e)
 {
 	(void)w;
@@ -98,6 +130,8 @@ static void on_change(struct serve_watch *w, const struct event *e)
 	jobs_finish();
 	answers_send();
 	requests_take();
+	partial_check();
+	session_check();
 }
 
 static void client_lock(void *arg)
@@ -158,6 +192,7 @@ static int root_open(const char *folder)
 
 static int watches_add(void)
 {
+	export.partial_watch.fn = on_partial;
 	export.from_watch.fn = export.to_watch.fn = export.job_watch.fn = on_change;
 	int err = serve_watch_memory(&export.serve, &export.from_watch, &export.pump.from.filled);
 

@@ -228,10 +228,41 @@ static int op_write(struct p9_request *req, struct p9_fid *fid, uint64_t offset,
 	return job_start(j);
 }
 
+/* Drop entries that may not be touched; *next: where the directory goes on. Bytes that are left. */
+static int64_t entries_filter(struct job *j, int64_t len, uint64_t *next)
+{
+	const char *dir = j->node->file->path;
+	int64_t kept = 0;
+
+	for (int64_t at = 0; at < len;) {
+		struct p9_dirent ent;
+		int used = p9_dirent_decode(&ent, j->data + at, (size_t)(len - at));
+
+		if (used < 0)
+			return -EIO;
+		*next = ent.offset;
+		if (!path_child(j->path, dir, ent.name) && path_allowed(j->path)) {
+			memmove(j->data + kept, j->data + at, (size_t)used);
+			kept += used;
+		}
+		at += used;
+	}
+	return kept;
+}
+
+/* Nothing means the end of the directory, so it is read on while all that came was dropped. */
 static int readdir_work(struct job *j)
 {
-	j->node->file->offset = j->offset;
-	j->n = p9_client_readdir(j->node->file, j->data, j->count);
+	uint64_t next = j->offset;
+	int64_t got;
+
+	do {
+		j->node->file->offset = next;
+		got = p9_client_readdir(j->node->file, j->data, j->count);
+		if (got < 0)
+			return (int)got;
+		j->n = entries_filter(j, got, &next);
+	} while (got && !j->n && next != j->node->file->offset);
 	return j->n < 0 ? (int)j->n : 0;
 }
 
