@@ -68,10 +68,13 @@ static void uncharge_until(struct account *a, const struct account *end, enum re
 /* What a process's limit refuses counts in its silo too: there somebody looks. */
 static int charge_refused(struct account *first, struct account *a, enum resource r, uint64_t n)
 {
-	a->refused[r]++;
-	if (a->part)
-		account_of_silo(a)->refused[r]++;
-	pressure_raise(a, r);
+	/* A closed account has no limit but 0. */
+	if (r != RES_MEMORY || !a->limit[r] || !memory_awaited()) {
+		a->refused[r]++;
+		if (a->part)
+			account_of_silo(a)->refused[r]++;
+		pressure_raise(a, r);
+	}
 	uncharge_until(first, a, r, n);
 	return r == RES_MEMORY ? -ENOMEM : -EDQUOT;
 }

@@ -104,6 +104,8 @@ int64_t aspace_fault(struct aspace *as, struct thread *t, uint64_t addr, uint32_
 	if (likely(!err))
 		err = mapping_enter(m, addr & ~(uint64_t)(PAGE_SIZE - 1), &p);
 	if (unlikely(err)) {
+		if (err == -ENOMEM && t == memory_waiter)
+			return K_RESTART;
 		*reason = reason_of(err);
 		return -EFAULT;
 	}

@@ -167,13 +167,17 @@ static inline void frame_own(struct frame *f, struct account *a, uint32_t flags)
 	account_get(a);
 }
 
-/* The last frames are for silos of critical and system tier: when a program has taken all that it
- * could, servers and supervisor can still serve, and end it. */
+/* There is none, or it is one of the last: those are for silos of critical and system tier. When a
+ * program has taken all that it could, servers and supervisor can still serve, and end it. */
 bool frames_refused(struct account *a)
 {
 	uint64_t reserve = total / 32 > RESERVE_MIN ? total / 32 : RESERVE_MIN;
 
-	return unlikely(free_count <= reserve) && account_of_silo(a)->silo >= SILO_USER_FIRST;
+	if (likely(free_count > reserve) ||
+	    (free_count && account_of_silo(a)->silo < SILO_USER_FIRST))
+		return false;
+	(void)memory_awaited();
+	return true;
 }
 
 static paddr_t frame_take(struct account *a, uint32_t flags)
@@ -181,7 +185,7 @@ static paddr_t frame_take(struct account *a, uint32_t flags)
 	struct frame *f = free_list;
 	struct range *r;
 
-	if (unlikely(!f) || frames_refused(a) || account_charge(a, RES_MEMORY, PAGE_SIZE))
+	if (frames_refused(a) || account_charge(a, RES_MEMORY, PAGE_SIZE))
 		return 0;
 	r = range_of_frame(f);
 	free_remove(r, f);

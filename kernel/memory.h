@@ -33,7 +33,7 @@ paddr_t frame_alloc_run_raw(struct account *a, uint64_t n, uint64_t align, uint3
 /* A frame with the contents of another page of RAM. */
 paddr_t frame_alloc_copy(struct account *a, uint32_t flags, paddr_t from);
 void page_zero(void *page);
-bool frames_refused(struct account *a); /* user tier, and only the reserve is left */
+bool frames_refused(struct account *a); /* none is left, for user tier only the reserve */
 struct frame *frame_of(paddr_t pa);	/* NULL: not RAM that we manage */
 void frame_get(paddr_t pa);
 void frame_put(paddr_t pa); /* frees at 0: no CPU may have it in a TLB any more */
@@ -45,9 +45,16 @@ void *kmem_alloc(struct account *a, size_t size);
 void kmem_free(void *p, size_t size);
 uint64_t kmem_bytes(void);
 
-/* Boot word memory=poison: objects and frames are overwritten with this byte when they are freed. */
+/* Boot word memory=poison: objects and frames are overwritten with this byte when they are freed.
+ */
 #define MEMORY_POISON 0xdb
 extern bool memory_poisoned;
+
+/* Memory was refused to the calling thread. True: some is on its way back, and what it does will be
+ * tried again: nothing to count or tell (shortage.c). */
+bool memory_awaited(void);
+extern struct thread *memory_waiter; /* for whom that is so in its present call or fault; or NULL */
+void memory_retry(void);	     /* on the way out of the kernel, if there is one */
 
 /* There is something for memory_cleanup_slice to do (sched.c). */
 void sched_cleanup(void);

@@ -100,6 +100,8 @@ noreturn void kernel_leave(uint64_t where)
 {
 	struct cpu *c = this_cpu();
 
+	if (unlikely(memory_waiter))
+		memory_retry();
 	if (c->resched || !c->cur) {
 		if (unlikely(cleanup_pending))
 			cleanup();

@@ -86,6 +86,8 @@ struct thread {
 	struct account *charge; /* who pays for memory that it makes; NULL: its process; counted */
 
 	uint64_t cpu_ns; /* TSC cycles while it was charged */
+	uint64_t
+		short_since; /* [K] ns: when it first waited for memory on its way back; 0: never */
 };
 
 /* Dying or interrupted, by one look. */

@@ -303,6 +303,54 @@ static void account_returns(void)
 	CHECK_EQ(core_usage(core_silo, RES_MEMORY), before);
 }
 
+/* An address space with memory in its page tables; all goes with its last handle. A call maps ahead
+ * only so many pages, hence the pieces. */
+static handle_t aspace_filled(uint64_t len)
+{
+	handle_t aspace = TAKE(sys_aspace_create());
+	handle_t vmo = TAKE(sys_vmo_create(len, VMO_WIRED));
+	const uint64_t piece = PAGES(64);
+
+	for (uint64_t at = 0; at < len; at += piece)
+		CHECK(map_at(aspace, vmo, 0, at, piece, PROT_R | PROT_W | MAP_POPULATE) > 0);
+	core_close(vmo);
+	return aspace;
+}
+
+/* What was given up is freed in slices: who needs it meanwhile gets it, by a call or by a fault,
+ * and no refusal is counted. What never fits is refused. */
+static void freed_is_waited_for(void)
+{
+	struct silo_args args = {.id = 1000};
+	handle_t silo = TAKE(sys_silo_create(core_silo, &args)), vmo, full;
+	const uint64_t len = 16 << 20;
+	struct silo_info info;
+	volatile char *at;
+
+	OK(sys_thread_charge(silo));
+	vmo = TAKE(sys_vmo_create(len, VMO_ANON));
+	at = (volatile char *)map_at(core_aspace, vmo, 0, 0, len, PROT_R | PROT_W);
+	CHECK((int64_t)at > 0);
+	full = aspace_filled(len);
+	/* Room for nothing else from now on. */
+	OK(sys_silo_limit(silo, LIMIT_MEMORY, core_usage(silo, RES_MEMORY) + PAGES(2)));
+	for (int round = 0; round < 4; round++) {
+		core_close(full);
+		full = aspace_filled(len);
+	}
+	core_close(full);
+	for (uint64_t i = 0; i < len; i += PAGE_SIZE)
+		at[i] = 1;
+	OK(sys_silo_info(silo, &info));
+	CHECK_EQ(info.refused[RES_MEMORY], 0);
+	REFUSED(sys_vmo_create(len, VMO_WIRED), ENOMEM);
+	core_unmap((void *)at, len);
+	core_close(vmo);
+	OK(sys_thread_charge(HANDLE_NONE));
+	OK(sys_silo_control(silo, SILO_OP_DESTROY, 0));
+	core_close(silo);
+}
+
 /* Threads write through their own TLBs while another takes the pages away. */
 static volatile char *race_page;
 static uint32_t race_stop, race_lost;
@@ -401,6 +449,7 @@ const struct core_test core_tests[] = {
 	{"populate", populate},
 	{"aspace_copy", aspace_copy},
 	{"account_returns", account_returns},
+	{"freed_is_waited_for", freed_is_waited_for},
 	{"unmap_race", unmap_race},
 	{"stale_tlb", stale_tlb},
 	{NULL, NULL},

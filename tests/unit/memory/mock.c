@@ -422,6 +422,13 @@ void mock_check(struct aspace *as)
 	assert(resident == as->resident);
 }
 
+struct thread *memory_waiter;
+
+bool memory_awaited(void)
+{
+	return false;
+}
+
 void sched_cleanup(void)
 {
 }
