@@ -47,6 +47,8 @@ int main(int argc, char **argv)
 		return eat(argv[2]);
 	if (pthread_create(&thread, NULL, greet, "from another thread") == 0)
 		pthread_join(thread, NULL);
+	else
+		printf("no other thread can be made\n");
 	for (int i = 1; i < argc; i++)
 		greet(argv[i]);
 	return 0;

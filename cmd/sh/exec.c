@@ -18,7 +18,7 @@ int sh_command(int argc, char **argv)
 		status = current->run(argc, argv);
 	} else if (program_find(argv[0], path)) {
 		current = command_find("run");
-		status = program_run(path, false, argc, argv);
+		status = program_run(path, argc, argv);
 	} else {
 		complain("%s: no such command or program; `help` lists commands, `ls /boot/bin` "
 			 "programs",

@@ -2,7 +2,8 @@
 /*
  * run.c: run a program in a silo of its own: cloned from type USR, configured by its ctl file,
  * started, watched until it has ended, destroyed. ^C ends the silo. With -i the console is its
- * descriptors 0, 1 and 2; else it reads the end of a file, and what it writes comes by `output`.
+ * descriptors 0, 1 and 2; else it reads the end of a file, and what it writes comes by `output`. -m
+ * gives it another limit of memory than its type has.
  *
  * The silo belongs to the opener of the clone file, which stays open as long.
  */
@@ -17,6 +18,8 @@ struct job {
 	struct p9_file *clone;
 	char folder[64];
 	const char *name;
+	const char *memory; /* limit, or NULL: its type's */
+	bool terminal;
 };
 
 bool program_find(const char *word, char path[SH_PATH_MAX])
@@ -99,7 +102,7 @@ static int job_refused(const struct job *j, const char *what, int err)
 	return complain_error(what, err);
 }
 
-static int job_start(const struct job *j, const char *path, bool terminal, int argc, char **argv)
+static int job_start(const struct job *j, const char *path, int argc, char **argv)
 {
 	int err = job_tell(j, "module", path);
 
@@ -109,7 +112,11 @@ static int job_start(const struct job *j, const char *path, bool terminal, int a
 		err = job_tell(j, "arg", argv[i]);
 	if (err)
 		return job_refused(j, "arg", err);
-	if (terminal)
+	if (j->memory)
+		err = job_tell(j, "limit memory", j->memory);
+	if (err)
+		return job_refused(j, j->memory, err);
+	if (j->terminal)
 		err = job_tell(j, "console", "/dev/cons");
 	if (!err)
 		err = job_tell(j, "start", NULL);
@@ -191,43 +198,59 @@ static int job_status(const struct job *j)
 	return err ? complain_error(j->folder, err) : (int)strtol(value, NULL, 10) & 255;
 }
 
-int program_run(const char *path, bool terminal, int argc, char **argv)
+/* From its silo's making to its end: the status. */
+static int job_run(struct job *j, const char *path, int argc, char **argv)
 {
-	struct job j = {.name = argv[0]};
 	int status, err;
 
 	out_flush();
-	err = job_make(&j);
+	err = job_make(j);
 	if (err) {
-		if (j.clone)
-			p9_client_close(j.clone);
+		if (j->clone)
+			p9_client_close(j->clone);
 		return complain_error(CLONE, err);
 	}
-	status = job_start(&j, path, terminal, argc, argv);
-	if (!status && !terminal)
-		status = job_output(&j);
+	status = job_start(j, path, argc, argv);
+	if (!status && !j->terminal)
+		status = job_output(j);
 	if (!status)
-		status = job_wait(&j);
+		status = job_wait(j);
 	if (!status)
-		status = job_status(&j);
-	err = job_tell(&j, "destroy", NULL);
+		status = job_status(j);
+	err = job_tell(j, "destroy", NULL);
 	if (err)
-		job_refused(&j, "destroy", err);
-	p9_client_close(j.clone);
+		job_refused(j, "destroy", err);
+	p9_client_close(j->clone);
 	return interrupted() ? STATUS_INTERRUPTED : status;
+}
+
+int program_run(const char *path, int argc, char **argv)
+{
+	struct job j = {.name = argv[0]};
+
+	return job_run(&j, path, argc, argv);
 }
 
 int cmd_run(int argc, char **argv)
 {
-	bool terminal = argc > 1 && !strcmp(argv[1], "-i");
+	struct job j = {0};
 	char path[SH_PATH_MAX];
-	int at = terminal ? 2 : 1;
+	int at = 1;
 
+	for (; at < argc && argv[at][0] == '-'; at++) {
+		if (!strcmp(argv[at], "-i"))
+			j.terminal = true;
+		else if (!strcmp(argv[at], "-m") && at + 1 < argc)
+			j.memory = argv[++at];
+		else
+			return complain_usage();
+	}
 	if (at >= argc)
 		return complain_usage();
 	if (!program_find(argv[at], path)) {
 		complain("%s: no such program; `ls /boot/bin`", argv[at]);
 		return STATUS_UNKNOWN;
 	}
-	return program_run(path, terminal, argc - at, argv + at);
+	j.name = argv[at];
+	return job_run(&j, path, argc - at, argv + at);
 }

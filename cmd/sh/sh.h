@@ -88,8 +88,8 @@ const struct command *command_find(const char *name);
 size_t path_complete(void *ctx, const char *line, size_t pos, char *buf, size_t size);
 /* The program's path if word names one: itself if it has a '/', else in /boot/bin. */
 bool program_find(const char *word, char path[SH_PATH_MAX]);
-/* terminal: the console is its input and output. */
-int program_run(const char *path, bool terminal, int argc, char **argv);
+/* Run it in a silo of its own, as its type has it; its status. */
+int program_run(const char *path, int argc, char **argv);
 /* Value of `key` in text of "key value" lines, to buf. False: it is not there. */
 bool value_find(const char *text, const char *key, char *buf, size_t size);
 /* dir/name with one slash. False: too long. */

@@ -8,7 +8,9 @@
  * read. One open makes at most one silo.
  *
  * A new silo may not have more than its maker: its mode is at most the asker's, its family's
- * ceiling and LOOKUP, until `mode` and `cap add` say otherwise under the same rule.
+ * ceiling and LOOKUP, until `mode` and `cap add` say otherwise under the same rule. One of user
+ * tier has a limit of memory, so that a program that eats all it can get is ended before others
+ * notice.
  */
 #include "servers/sipd/sipd.h"
 
@@ -63,6 +65,10 @@ static void desc_fill(struct silo_desc *desc, enum silo_family family, uint32_t 
 	desc->start = SILO_START_NEVER;
 	desc->restart = SILO_RESTART_DEFAULT;
 	desc->restart.when = SILO_NEVER;
+	if (user) {
+		desc->limits.value[SILO_MEMORY] = SIPD_USER_MEMORY;
+		desc->limits.given = 1u << SILO_MEMORY;
+	}
 }
 
 int clone_line(struct p9_call *call, char *line)

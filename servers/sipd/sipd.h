@@ -38,6 +38,7 @@
 #define SIPD_CALL_NS	 5000000000ull /* deadline of calls to rootd, devd, file servers */
 #define SIPD_FIRST_SYS	 100u	       /* ids that sipd gives out itself, by tier */
 #define SIPD_FIRST_USER	 1000u
+#define SIPD_USER_MEMORY (256ull << 20) /* bytes: limit of a new silo of user tier */
 
 /* ---- what outlives sipd ----------------------------------------------------------------- */
 

@@ -129,10 +129,14 @@ static struct p9_log *log_audit(struct p9_call *call)
 static int text_types(struct p9_call *call, struct p9_text *out)
 {
 	(void)call;
-	p9_text_printf(out, "type ceiling tier\n");
-	for (int i = 0; i < SILO_FAMILY_COUNT; i++)
-		p9_text_printf(out, "%s %03o %s\n", silo_family_name(i), silo_mode_ceiling(i),
-			       i == SILO_USR || i == SILO_WASM ? "user" : "system");
+	p9_text_printf(out, "type ceiling tier memory\n");
+	for (int i = 0; i < SILO_FAMILY_COUNT; i++) {
+		p9_text_printf(out, "%s %03o ", silo_family_name(i), silo_mode_ceiling(i));
+		if (i == SILO_USR || i == SILO_WASM)
+			p9_text_printf(out, "user %llu\n", SIPD_USER_MEMORY);
+		else
+			p9_text_printf(out, "system none\n");
+	}
 	return 0;
 }
 
