@@ -67,14 +67,15 @@ static void timer_flood(void)
 {
 	enum { TIMERS = 4000 };
 	handle_t queue = TAKE(sys_queue_create());
-	uint64_t alone = work_in(30 * NS_PER_MS), begin, now;
+	uint64_t alone = work_in(30 * NS_PER_MS), begin, now, deadline = core_soon();
 	struct event e;
 
 	begin = time_in(NS_PER_MS);
 	for (unsigned i = 0; i < TIMERS; i++)
 		CHECK(sys_queue_timer(queue, 0, i, begin, 10000) > 0);
 	OK(sys_thread_sleep(time_in(5 * NS_PER_MS)));
-	CHECK(work_in(30 * NS_PER_MS) > alone / 4);
+	while (work_in(30 * NS_PER_MS) <= alone / 4) /* others may have the machine's time, too */
+		CHECK(time_now() < deadline);
 	CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
 	now = time_now();
 	CHECK(e.count >= 3500 && e.count <= (now - begin) / 10000 + 1);
