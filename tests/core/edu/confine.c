@@ -325,22 +325,22 @@ struct report {
 /* It owns the device: an interrupt, and a page of memory. */
 static int role_driver(void)
 {
+	handle_t device = boot_handle("device");
+	handle_t irq = TAKE(sys_irq_create(device, IRQ_MSI, 0, 0));
 	struct map_args map = {
 		.vmo = boot_handle("report"), .flags = PROT_R | PROT_W, .len = PAGE_SIZE};
-	int64_t at = sys_aspace_map(boot_handle("aspace"), &map);
-	int64_t irq = sys_irq_create(boot_handle("device"), IRQ_MSI, 0, 0);
-	struct report *report = (struct report *)at;
+	int64_t at = sys_aspace_map(core_aspace, &map);
+	struct report *report;
 	struct irq_info info;
 
-	if (at < 0 || irq < 0 || sys_irq_info((handle_t)irq, &info) ||
-	    sys_dma_map(boot_handle("device"), boot_handle("memory"), 0, PAGE_SIZE, &report->bus) !=
-		    1)
-		return 1;
+	CHECK(at > 0);
+	report = (struct report *)at;
+	CHECK_EQ(sys_dma_map(device, boot_handle("memory"), 0, PAGE_SIZE, &report->bus), 1);
+	OK(sys_irq_info(irq, &info));
 	report->msi_address = info.msi_address;
 	report->msi_data = info.msi_data;
 	report->ready = 1;
-	if (sys_futex_wake((uintptr_t)&report->ready, 1) < 0)
-		return 2;
+	CHECK(sys_futex_wake((uintptr_t)&report->ready, 1) >= 0);
 	return (int)sys_thread_sleep(DEADLINE_NEVER);
 }
 
