@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""Where the instructions of one figure go: profile.py NAME [PER]
+"""Where the instructions of one figure go: profile.py NAME [PER [PROGRAM]]
 
-Runs one measurement of micro.c (`clock_reading` is left out, so what it prints is not a figure)
-one instruction at a time and counts them by function of the kernel, per execution of the function
-PER (syscall_entry), near the end of the run, when everything is warm.
+Runs one measurement of PROGRAM (micro; one of BENCH; what it prints is not a figure, since it has
+not read its clock's cost) one instruction at a time and counts them by function of the kernel, per
+execution of the function PER (syscall_entry), near the end of the run, when everything is warm.
 """
 import bisect
 import re
@@ -15,7 +15,7 @@ QEMU = (
     "qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off,align=off -machine q35 -smp 1 -m 1G "
     "-nodefaults -display none -cpu Skylake-Client-v3,+pdpe1gb,-pcid,-x2apic,-tsc-deadline,-hle,"
     "-rtm,-invpcid,-erms,-fsrm -serial null -device isa-debug-exit,iobase=0xf4,iosize=4 "
-    "-kernel build/kernel -initrd build/bench/micro.cpio -singlestep -d nochain,exec "
+    "-device edu -kernel build/kernel -singlestep -d nochain,exec "
     "-D /dev/stdout"
 )
 PC = re.compile(r"/([0-9a-f]{16})/")
@@ -29,10 +29,11 @@ def symbols():
     return [a for a, _ in found], [n for _, n in found]
 
 
-def trace(name, addresses, names):
+def trace(name, program, addresses, names):
     low, high = (addresses[names.index(n)] for n in QUIET)
     ranges = f"{KERNEL:#x}+{low - KERNEL:#x},{high:#x}+0x1000000,0x400000+0x200000"
     command = QEMU.split() + ["-dfilter", ranges, "-append", f"panic=exit test={name}"]
+    command += ["-initrd", f"build/bench/{program}.cpio"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
         for line in run.stdout:
             found = PC.search(line)
@@ -41,10 +42,11 @@ def trace(name, addresses, names):
 
 
 def main():
-    name, per = sys.argv[1], (sys.argv + ["syscall_entry"])[2]
+    defaults = ["syscall_entry", "micro"]
+    name, per, program = (sys.argv[1:] + defaults[len(sys.argv) - 2 :])[:3]
     addresses, names = symbols()
     user, counts = 0, {}
-    pcs = list(trace(name, addresses, names))
+    pcs = list(trace(name, program, addresses, names))
     entry = addresses[names.index(per)]
     marks = [i for i, pc in enumerate(pcs) if pc == entry][-500:-100]
     for pc in pcs[marks[0] : marks[-1]]:
