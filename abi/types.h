@@ -378,6 +378,8 @@ enum silo_op {
 	SILO_OPS
 };
 
+#define SILO_KILL_BELOW 1u /* argument of KILL: and all silos below */
+
 enum resource {
 	RES_MEMORY,
 	RES_PROCESSES,

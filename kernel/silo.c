@@ -107,6 +107,16 @@ struct silo *silo_by_id(uint32_t id)
 	return s;
 }
 
+struct silo *silo_below_alive(const struct silo *s)
+{
+	struct silo *below = (struct silo *)s;
+
+	while ((below = silo_next(s, below)))
+		if (below->state >= SILO_LOADING && below->state <= SILO_STOPPING)
+			return below;
+	return NULL;
+}
+
 static enum band band_of(uint32_t id)
 {
 	if (id < 10)

@@ -61,6 +61,8 @@ static inline struct list *silo_watches(struct object *o)
 }
 /* A living silo (not destroyed) with this id, or NULL. */
 struct silo *silo_by_id(uint32_t id);
+/* A silo below that may have processes, or NULL. */
+struct silo *silo_below_alive(const struct silo *s);
 /* A new silo, checked by the caller; one reference to the caller. -ENOMEM, -EDQUOT. */
 must_check int silo_make(struct silo *parent, const struct silo_args *a, struct silo **out);
 /* Move it; -EINVAL when the table knows no such move. Raises EVENT_SILO. */

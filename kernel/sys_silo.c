@@ -153,12 +153,29 @@ static int64_t control_destroy(struct silo *s)
 	return err;
 }
 
-/* Ends all processes, and is repeated until they are corpses. The caller's own silo: at once. */
-static int64_t control_kill(struct thread *cur, struct silo *s)
+/* Ends one silo below after the other; K_RESTART until all of them have. */
+static int64_t kill_below(struct thread *cur, const struct silo *s)
 {
+	struct silo *below = silo_below_alive(s);
+
+	if (!below)
+		return 0;
+	if (!below->ending)
+		silo_end(below);
+	return cur->process->ending ? K_DONE : K_RESTART;
+}
+
+/* Ends all processes, and is repeated until they are corpses. The caller's own silo: at once. */
+static int64_t control_kill(struct thread *cur, struct silo *s, uint64_t arg)
+{
+	int64_t err = arg && s != root_silo ? kill_below(cur, s) : 0;
 	bool again = s->killer == cur;
 
+	if (err)
+		return err;
 	s->killer = NULL;
+	if (arg && silo_ended(s))
+		return 0;
 	if (again && (silo_ended(s) || !s->ending))
 		return 0; /* ended, or started anew meanwhile: that is not ours to kill */
 	if (s == root_silo || s->state == SILO_CREATED || s->state == SILO_DESTROYED ||
@@ -189,7 +206,7 @@ static bool op_stops(enum silo_op op)
 	       op == SILO_OP_DESTROY;
 }
 
-static int64_t control(struct thread *cur, struct silo *s, enum silo_op op)
+static int64_t control(struct thread *cur, struct silo *s, enum silo_op op, uint64_t arg)
 {
 	if (s->ending && op != SILO_OP_KILL)
 		return -EINVAL;
@@ -202,7 +219,7 @@ static int64_t control(struct thread *cur, struct silo *s, enum silo_op op)
 	case SILO_OP_RESUME:
 		return s->state == SILO_PAUSED ? silo_set_state(s, SILO_RUNNING) : -EINVAL;
 	case SILO_OP_STOP: return s == root_silo ? -EINVAL : silo_set_state(s, SILO_STOPPING);
-	case SILO_OP_KILL: return control_kill(cur, s);
+	case SILO_OP_KILL: return control_kill(cur, s, arg);
 	case SILO_OP_RESET: return control_reset(s);
 	case SILO_OP_DESTROY: return control_destroy(s);
 	case SILO_OPS: break;
@@ -217,11 +234,11 @@ int64_t sys_silo_control(struct thread *cur, handle_t silo, uint32_t op, uint64_
 
 	if (err)
 		return err;
-	if (op >= SILO_OPS || arg)
+	if (op >= SILO_OPS || (arg & ~(op == SILO_OP_KILL ? SILO_KILL_BELOW : 0ull)))
 		return -EINVAL;
 	if (op_stops(op) && !may(cur, s, MODE_STOP))
 		return -EPERM;
-	return control(cur, s, op);
+	return control(cur, s, op, arg);
 }
 
 /* ---- limits and mode ------------------------------------------------------------- */

@@ -412,6 +412,54 @@ static void sent_to_idle_cpu(void)
 	core_unmap((void *)TICKS_AT, PAGE_SIZE);
 	core_close(give.handle);
 }
+/* ---- what is left behind --------------------------------------------------------------------- */
+
+static void sleep_long(uint64_t arg)
+{
+	(void)arg;
+	(void)!sys_thread_sleep(time_in(4 * CORE_PATIENCE));
+	sys_thread_exit(0, 0);
+}
+
+/* Makes a silo with a process that runs, holds its own silo, and is known to nobody else. */
+static int role_leave_behind(void)
+{
+	static uint8_t stack[8192] __attribute__((aligned(16)));
+	struct thread_args thread = {.entry = (uint64_t)sleep_long,
+				     .sp = (uint64_t)stack + sizeof(stack) - 8};
+	struct process_args args = {.name = "left"};
+	struct silo_args below = {.id = SILO_ID + 1};
+	handle_t silo = TAKE(sys_silo_create(boot_handle("silo"), &below)), process;
+
+	for (uint32_t op = SILO_OP_LOAD; op <= SILO_OP_START; op++)
+		OK(sys_silo_control(silo, op, 0));
+	process = TAKE(sys_process_create(silo, core_aspace, &args));
+	CHECK(sys_process_give(process, silo, RIGHTS_SAME, 0) > 0);
+	OK(sys_thread_start(TAKE(sys_thread_create(process, &thread))));
+	return 3;
+}
+
+/* Who ends a silo can end what it has made below, also what nobody has a handle of. */
+static void silo_left_behind(void)
+{
+	struct silo_args args = {.id = 500, .mode = MODE_SPAWN}, again = {.id = SILO_ID + 1};
+	struct spawn_handle give = {"silo", HANDLE_NONE, RIGHTS_SAME, 0, 0};
+	handle_t silo = TAKE(sys_silo_create(core_silo, &args));
+	struct spawned s;
+
+	for (uint32_t op = SILO_OP_LOAD; op <= SILO_OP_START; op++)
+		OK(sys_silo_control(silo, op, 0));
+	give.handle = silo;
+	core_spawn(&s, "leave_behind", NULL, silo, &give, 1);
+	core_expect(&s, 3);
+	REFUSED(sys_silo_control(silo, SILO_OP_DESTROY, 0), EBUSY);
+	REFUSED(sys_silo_create(core_silo, &again), EEXIST);
+	OK(sys_silo_control(silo, SILO_OP_KILL, SILO_KILL_BELOW));
+	core_silo_end(silo);
+	silo = TAKE(sys_silo_create(core_silo, &again));
+	OK(sys_silo_control(silo, SILO_OP_DESTROY, 0));
+	core_close(silo);
+}
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
 	{"timer_flood", timer_flood},
@@ -422,10 +470,15 @@ const struct core_test core_tests[] = {
 	{"name_in_log", name_in_log},
 	{"attached_without_avx", attached_without_avx},
 	{"sent_to_idle_cpu", sent_to_idle_cpu},
+	{"silo_left_behind", silo_left_behind},
 	{NULL, NULL}};
 
-const struct core_role core_roles[] = {
-	{"jailed", role_jailed},   {"ask_for_ever", role_ask_for_ever},
-	{"hand_on", role_hand_on}, {"hide_dma", role_hide_dma},
-	{"ud2", role_ud2},	   {"avx", role_avx},
-	{"tick", role_tick},	   {NULL, NULL}};
+const struct core_role core_roles[] = {{"jailed", role_jailed},
+				       {"ask_for_ever", role_ask_for_ever},
+				       {"hand_on", role_hand_on},
+				       {"hide_dma", role_hide_dma},
+				       {"ud2", role_ud2},
+				       {"avx", role_avx},
+				       {"tick", role_tick},
+				       {"leave_behind", role_leave_behind},
+				       {NULL, NULL}};
