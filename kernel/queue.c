@@ -459,6 +459,9 @@ int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint3
 	if (!list || (kind == EVENT_SIGNAL && !arg))
 		return -EINVAL;
 	if (kind == EVENT_PROCESS && (arg & PROCESS_EV_FAULT)) {
+		/* Its end makes faults final: that must not happen while an event is given out. */
+		if (flags & WATCH_ONESHOT)
+			return -EINVAL;
 		if (!(c->rights & RIGHT_MANAGE))
 			return -EACCES;
 		if (process_of(o)->handler)

@@ -602,6 +602,20 @@ static void watch_over_at_once(void)
 	core_close(signal);
 	core_close(listener.queue);
 }
+/* The watch that makes a fault handler is for as long as it lives: if it ended with its first
+ * event, the fault would be final, and end those who are just being told of it. */
+static void oneshot_handler(void)
+{
+	handle_t queue = TAKE(sys_queue_create());
+	uint32_t events = PROCESS_EV_FAULT | PROCESS_EV_EXIT;
+
+	REFUSED(sys_queue_add(queue, core_process, EVENT_PROCESS, 1, WATCH_ONESHOT, events),
+		EINVAL);
+	CHECK(sys_queue_add(queue, core_process, EVENT_PROCESS, 1, WATCH_ONESHOT, PROCESS_EV_EXIT) >
+	      0);
+	core_close(queue);
+}
+
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -617,6 +631,7 @@ const struct core_test core_tests[] = {
 	{"corpse_holds_itself", corpse_holds_itself},
 	{"interrupted_before_call", interrupted_before_call},
 	{"watch_over_at_once", watch_over_at_once},
+	{"oneshot_handler", oneshot_handler},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
