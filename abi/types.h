@@ -378,7 +378,7 @@ enum silo_op {
 	SILO_OPS
 };
 
-#define SILO_KILL_BELOW 1u /* argument of KILL: and all silos below */
+#define SILO_BELOW 1u /* argument of KILL and DESTROY: all silos below first */
 
 enum resource {
 	RES_MEMORY,

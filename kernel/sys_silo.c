@@ -139,18 +139,40 @@ static int64_t corpses_reap(struct silo *s)
 	return clearing || reaped ? K_RESTART : -EBUSY;
 }
 
-static int64_t control_destroy(struct silo *s)
+static bool destroyable(const struct silo *s)
+{
+	return s->state == SILO_CREATED || s->state == SILO_STOPPED || s->state == SILO_CRASHED;
+}
+
+static int64_t destroy_one(struct silo *s)
 {
 	int64_t err;
 
-	if (s->state != SILO_CREATED && s->state != SILO_STOPPED && s->state != SILO_CRASHED)
+	if (!destroyable(s))
 		return -EINVAL;
+	object_get(&s->object); /* nobody else may hold one below when its last corpse goes */
 	err = list_empty(&s->children) ? corpses_reap(s) : -EBUSY;
 	if (!err)
 		err = silo_set_state(s, SILO_DESTROYED);
 	if (!err)
 		silo_retire(s);
+	object_put(&s->object);
 	return err;
+}
+
+static int64_t control_destroy(struct silo *s, uint64_t arg)
+{
+	struct silo *leaf = s;
+	int64_t err;
+
+	if (!destroyable(s))
+		return -EINVAL;
+	while (arg && !list_empty(&leaf->children))
+		leaf = list_first(&leaf->children, struct silo, child_node);
+	if (leaf == s)
+		return destroy_one(s);
+	err = destroy_one(leaf);
+	return err ? err : K_RESTART;
 }
 
 /* Ends one silo below after the other; K_RESTART until all of them have. */
@@ -221,7 +243,7 @@ static int64_t control(struct thread *cur, struct silo *s, enum silo_op op, uint
 	case SILO_OP_STOP: return s == root_silo ? -EINVAL : silo_set_state(s, SILO_STOPPING);
 	case SILO_OP_KILL: return control_kill(cur, s, arg);
 	case SILO_OP_RESET: return control_reset(s);
-	case SILO_OP_DESTROY: return control_destroy(s);
+	case SILO_OP_DESTROY: return control_destroy(s, arg);
 	case SILO_OPS: break;
 	}
 	return -EINVAL;
@@ -234,7 +256,9 @@ int64_t sys_silo_control(struct thread *cur, handle_t silo, uint32_t op, uint64_
 
 	if (err)
 		return err;
-	if (op >= SILO_OPS || (arg & ~(op == SILO_OP_KILL ? SILO_KILL_BELOW : 0ull)))
+	if (op >= SILO_OPS)
+		return -EINVAL;
+	if (arg & ~(op == SILO_OP_KILL || op == SILO_OP_DESTROY ? SILO_BELOW : 0ull))
 		return -EINVAL;
 	if (op_stops(op) && !may(cur, s, MODE_STOP))
 		return -EPERM;

@@ -435,12 +435,14 @@ static int role_leave_behind(void)
 		OK(sys_silo_control(silo, op, 0));
 	process = TAKE(sys_process_create(silo, core_aspace, &args));
 	CHECK(sys_process_give(process, silo, RIGHTS_SAME, 0) > 0);
+	if (core_argument[0] == 'k') /* and its corpse is known to itself */
+		CHECK(sys_process_give(process, process, RIGHTS_SAME, HANDLE_KEPT) > 0);
 	OK(sys_thread_start(TAKE(sys_thread_create(process, &thread))));
 	return 3;
 }
 
 /* Who ends a silo can end what it has made below, also what nobody has a handle of. */
-static void silo_left_behind(void)
+static void left_behind(const char *how)
 {
 	struct silo_args args = {.id = 500, .mode = MODE_SPAWN}, again = {.id = SILO_ID + 1};
 	struct spawn_handle give = {"silo", HANDLE_NONE, RIGHTS_SAME, 0, 0};
@@ -450,15 +452,21 @@ static void silo_left_behind(void)
 	for (uint32_t op = SILO_OP_LOAD; op <= SILO_OP_START; op++)
 		OK(sys_silo_control(silo, op, 0));
 	give.handle = silo;
-	core_spawn(&s, "leave_behind", NULL, silo, &give, 1);
+	core_spawn(&s, "leave_behind", how, silo, &give, 1);
 	core_expect(&s, 3);
 	REFUSED(sys_silo_control(silo, SILO_OP_DESTROY, 0), EBUSY);
 	REFUSED(sys_silo_create(core_silo, &again), EEXIST);
-	OK(sys_silo_control(silo, SILO_OP_KILL, SILO_KILL_BELOW));
-	core_silo_end(silo);
+	OK(sys_silo_control(silo, SILO_OP_KILL, SILO_BELOW));
+	OK(sys_silo_control(silo, SILO_OP_DESTROY, SILO_BELOW));
+	core_close(silo);
 	silo = TAKE(sys_silo_create(core_silo, &again));
 	OK(sys_silo_control(silo, SILO_OP_DESTROY, 0));
 	core_close(silo);
+}
+static void silo_left_behind(void)
+{
+	left_behind("");
+	left_behind("kept");
 }
 const struct core_test core_tests[] = {
 	{"timer_beyond_time", timer_beyond_time},
