@@ -67,6 +67,18 @@ static void area_put(struct shim_area *area)
 	__atomic_store_n(&area->block.in_use, 0, __ATOMIC_RELEASE);
 }
 
+/* The kernel maps a message page for each thread and leaves it mapped: that of the area's last
+ * thread goes before the next one has another. */
+static int64_t message_page_drop(struct shim_area *area)
+{
+	uint64_t page = area->block.msg;
+	int64_t result = page ? sys_aspace_unmap(shim_state.aspace, page, PAGE_SIZE) : 0;
+
+	if (result >= 0)
+		area->block.msg = 0;
+	return result;
+}
+
 /* Fill the block and copy the frame to the new shim stack. Returns the thread's first rsp. */
 static uint64_t area_prepare(struct shim_area *area, const struct shim_frame *frame, uint32_t tid)
 {
@@ -108,6 +120,10 @@ int64_t shim_clone(const struct shim_frame *frame)
 	area = area_get();
 	if (!area)
 		return -EAGAIN;
+	if (message_page_drop(area) < 0) {
+		area_put(area);
+		return -EAGAIN;
+	}
 	tid = shim_state.pid + __atomic_add_fetch(&shim_state.tids, 1, __ATOMIC_RELAXED);
 	args.sp = area_prepare(area, frame, tid);
 	args.gs = args.block = (uint64_t)&area->block;
