@@ -7,6 +7,9 @@
  * otherwise there is a moment with nobody there, and nothing that says when it ends, so a pump
  * tries again after a pause that doubles from 10 ms to 1 s.
  *
+ * A byte leaves the pipe `to` when the driver has taken it, so that a pump in memory which outlives
+ * its program loses none: what is under way at the program's end is written again.
+ *
  * Races of a pipe: 1. the reader looks at `filled`, 2. finds nothing, 3. waits while `filled` is
  * what it was. The writer 4. stores the bytes and head, 5. adds to `filled` and wakes. If 4 comes
  * behind 2, then 5 comes behind 1, and 3 does not wait. The other direction is the same.
@@ -42,7 +45,7 @@ uint32_t pipe_put(struct pipe *p, const uint8_t *bytes, uint32_t len)
 	return len;
 }
 
-uint32_t pipe_get(struct pipe *p, uint8_t *bytes, uint32_t max)
+uint32_t pipe_peek(struct pipe *p, uint8_t *bytes, uint32_t max)
 {
 	uint32_t tail = atomic_load(&p->tail), used = atomic_load(&p->head) - tail;
 
@@ -50,8 +53,27 @@ uint32_t pipe_get(struct pipe *p, uint8_t *bytes, uint32_t max)
 		max = used;
 	for (uint32_t i = 0; i < max; i++)
 		bytes[i] = p->ring[(tail + i) % PIPE_SIZE];
-	atomic_store(&p->tail, tail + max);
 	return max;
+}
+
+void pipe_drop(struct pipe *p, uint32_t len)
+{
+	atomic_store(&p->tail, atomic_load(&p->tail) + len);
+}
+
+uint32_t pipe_get(struct pipe *p, uint8_t *bytes, uint32_t max)
+{
+	uint32_t len = pipe_peek(p, bytes, max);
+
+	pipe_drop(p, len);
+	return len;
+}
+
+bool pump_adopt(struct pump *p)
+{
+	/* Who waited for a drain is gone. */
+	atomic_store(&p->drained, atomic_load(&p->drain_asked));
+	return pipe_room(&p->from) <= PIPE_SIZE && pipe_room(&p->to) <= PIPE_SIZE;
 }
 
 static void ring(_Atomic uint32_t *word)
@@ -167,7 +189,7 @@ static void *writer_main(void *arg)
 
 	for (;;) {
 		uint32_t seen = atomic_load(&p->to.filled), asked = atomic_load(&p->drain_asked);
-		uint32_t len = pipe_get(&p->to, buf, sizeof(buf)), done = 0;
+		uint32_t len = pipe_peek(&p->to, buf, sizeof(buf)), done = 0;
 
 		if (!len) {
 			if (asked != atomic_load(&p->drained))
@@ -176,14 +198,16 @@ static void *writer_main(void *arg)
 				ring_wait(&p->to.filled, seen);
 			continue;
 		}
-		pipe_ring_emptied(&p->to);
 		while (done < len) {
 			int64_t n = p9_client_pwrite(f, buf + done, len - done, 0);
 
-			if (n > 0)
-				done += (uint32_t)n;
-			else
+			if (n <= 0) {
 				f = device_again(p, f, P9_O_WRONLY);
+				continue;
+			}
+			done += (uint32_t)n;
+			pipe_drop(&p->to, (uint32_t)n);
+			pipe_ring_emptied(&p->to);
 		}
 	}
 	return NULL;

@@ -4,10 +4,12 @@
  * thread, whose loop must not wait.
  *
  * One thread reads the file into the pipe `from`, one writes the pipe `to` into the file. A pipe
- * has one writer and one reader and no lock; who has changed it rings a word.
+ * has one writer and one reader and no lock; who has changed it rings a word. A struct pump may lie
+ * in memory that outlives the program.
  */
 #pragma once
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PIPE_SIZE 16384u /* power of two */
@@ -30,10 +32,15 @@ struct pump {
 
 /* Start both threads. Errors: -EAGAIN no thread. */
 __attribute__((warn_unused_result)) int pump_start(struct pump *p);
+/* A pump that a predecessor of this program left goes on, before it is started. False: it makes no
+ * sense. */
+bool pump_adopt(struct pump *p);
 uint32_t pipe_room(struct pipe *p);
 /* As much as there is room for. */
 uint32_t pipe_put(struct pipe *p, const uint8_t *bytes, uint32_t len);
-/* Up to max bytes out. */
+/* Up to max bytes, which stay; take out len of them; both. */
+uint32_t pipe_peek(struct pipe *p, uint8_t *bytes, uint32_t max);
+void pipe_drop(struct pipe *p, uint32_t len);
 uint32_t pipe_get(struct pipe *p, uint8_t *bytes, uint32_t max);
 /* Everything that is in `to` now is to leave the machine; `drained` is rung then. Returns what it
  * will hold at least. */

@@ -132,6 +132,13 @@ P9_MUST int serve_watch_timer(struct serve *s, struct serve_watch *w, uint64_t d
 P9_MUST int serve_watch_memory(struct serve *s, struct serve_watch *w, const volatile void *addr);
 void serve_watch_remove(struct serve *s, struct serve_watch *w);
 
+/*
+ * The first len bytes of the memory that outlives this program (`keeper on`, bootstrap handle
+ * "state"): zeros, or what a predecessor wrote, which may have been broken: check it. Private
+ * memory of zeros where nobody keeps any. NULL: no memory.
+ */
+void *serve_state(uint64_t len);
+
 /* Serve until serve->stop is set; 0, or what ended the wait. */
 P9_MUST int serve_run(struct serve *s);
 

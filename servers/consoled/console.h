@@ -5,6 +5,10 @@
  * The main thread serves /dev/cons, /dev/consctl and /dev/consintr and owns everything here but the
  * pump (pump.h), whose two threads make the blocking calls to the driver.
  *
+ * What was typed and not read, and written and not sent, lies in memory that outlives consoled
+ * (struct console_memory). After a restart it is looked at when somebody reads again: until then
+ * nobody has said whether it is raw. Only ^C counts at once.
+ *
  * Invariant: a reader of /dev/cons waits only while `ready` is empty and no end of file is due, a
  * writer only while the pipe `to` is full.
  */
@@ -17,20 +21,30 @@
 
 #define LINE_SIZE  1024u /* of a line in cooked mode */
 #define READY_SIZE 4096u
+#define KEY_INTR   3
+
+#define CONSOLE_MAGIC	0x534e4f43u /* "CONS" */
+#define CONSOLE_VERSION 1u
+
+/* Who may lie: a predecessor that was broken wrote it. */
+struct console_memory {
+	uint32_t magic, version;
+	struct pump pump;
+	struct bytes ready; /* what readers get */
+	uint8_t ready_ring[READY_SIZE];
+	uint8_t line[LINE_SIZE]; /* being typed, in cooked mode */
+	uint32_t line_len;
+	uint32_t ends; /* of file, typed on an empty line */
+	bool introff;  /* ^C is an ordinary byte */
+};
 
 struct console {
 	struct serve *serve;
 	struct p9_tree tree;
-	struct pump pump;
 	struct serve_watch from_watch, to_watch, drain_watch;
-	/* input */
-	uint8_t ready_ring[READY_SIZE], line_ring[LINE_SIZE];
-	struct bytes ready; /* what readers get */
-	uint8_t *line;	    /* being typed, in cooked mode */
-	uint32_t line_len;
-	uint32_t raw;  /* openers that said rawon */
-	bool introff;  /* ^C is an ordinary byte */
-	uint32_t ends; /* of file, typed on an empty line */
+	struct console_memory *m;
+	bool asleep;  /* nobody has read since a restart */
+	uint32_t raw; /* openers that said rawon */
 	struct waiters readers, writers, drainers;
 	uint32_t drain_goal; /* of the last drainer: pump.drained has to reach it */
 	struct p9_log interrupts;
@@ -39,7 +53,8 @@ struct console {
 
 /* ---- line.c: the line discipline
  * ----------------------------------------------------------------- */
-void console_init(struct console *c);
+/* Go on with what a predecessor left, or begin anew. -ENOMEM. */
+P9_MUST int console_init(struct console *c);
 /* One byte was typed. */
 void console_typed(struct console *c, uint8_t byte);
 /* Give readers what is ready. */
@@ -56,3 +71,5 @@ extern const struct p9_file console_tree;
 P9_MUST int console_watch(struct console *c);
 /* Take what writers have, as far as there is room. */
 void console_drain(struct console *c);
+/* Look at what was typed. */
+void console_input(struct console *c);

@@ -9,19 +9,39 @@
  * ^C is an event in both modes, for whoever reads /dev/consintr; it drops what was typed and not
  * read. In raw mode a reader who waits gets the byte as well.
  */
+#include <errno.h>
+#include <string.h>
 #include "servers/consoled/console.h"
 
-#define KEY_INTR 3
 #define KEY_EOF	 4
 #define KEY_BS	 8
 #define KEY_KILL 21
 #define KEY_WORD 23
 #define KEY_DEL	 127
 
-void console_init(struct console *c)
+static bool memory_sane(struct console_memory *m)
 {
-	c->ready = (struct bytes){.ring = c->ready_ring, .size = READY_SIZE};
-	c->line = c->line_ring;
+	bool ready = bytes_adopt(&m->ready, m->ready_ring, READY_SIZE);
+
+	return m->magic == CONSOLE_MAGIC && m->version == CONSOLE_VERSION && ready &&
+	       pump_adopt(&m->pump) && m->line_len <= LINE_SIZE;
+}
+
+int console_init(struct console *c)
+{
+	struct console_memory *m = serve_state(sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	c->m = m;
+	c->asleep = memory_sane(m);
+	if (c->asleep)
+		return 0;
+	memset(m, 0, sizeof(*m));
+	(void)bytes_adopt(&m->ready, m->ready_ring, READY_SIZE);
+	m->version = CONSOLE_VERSION;
+	__atomic_store_n(&m->magic, CONSOLE_MAGIC, __ATOMIC_RELEASE);
+	return 0;
 }
 
 uint32_t console_show(struct console *c, const uint8_t *text, uint32_t len)
@@ -33,21 +53,21 @@ uint32_t console_show(struct console *c, const uint8_t *text, uint32_t len)
 		for (run = 0; done + run < len && text[done + run] != '\n'; run++)
 			;
 		if (run) {
-			uint32_t put = pipe_put(&c->pump.to, text + done, run);
+			uint32_t put = pipe_put(&c->m->pump.to, text + done, run);
 
 			done += put;
 			if (put < run)
 				break;
 		}
 		if (done < len) {
-			if (pipe_room(&c->pump.to) < 2)
+			if (pipe_room(&c->m->pump.to) < 2)
 				break;
-			pipe_put(&c->pump.to, crlf, 2);
+			pipe_put(&c->m->pump.to, crlf, 2);
 			done++;
 		}
 	}
 	if (done)
-		pipe_ring_filled(&c->pump.to);
+		pipe_ring_filled(&c->m->pump.to);
 	return done;
 }
 
@@ -63,46 +83,46 @@ void console_feed(struct console *c)
 	const uint8_t *at;
 	uint32_t n;
 
-	while ((bytes_used(&c->ready) || c->ends) && (req = waiters_take(&c->readers))) {
-		n = bytes_piece(&c->ready, &at, req->t.read.count);
+	while ((bytes_used(&c->m->ready) || c->m->ends) && (req = waiters_take(&c->readers))) {
+		n = bytes_piece(&c->m->ready, &at, req->t.read.count);
 		if (!n)
-			c->ends--;
+			c->m->ends--;
+		bytes_drop(&c->m->ready, n);
 		p9_respond_data(req, at, n);
-		bytes_drop(&c->ready, n);
 	}
 }
 
 static void ready_put(struct console *c, uint8_t byte)
 {
-	if (!bytes_put(&c->ready, byte))
+	if (!bytes_put(&c->m->ready, byte))
 		c->dropped++;
 }
 
 /* The line, as it stands, becomes readable. */
 static void line_end(struct console *c)
 {
-	for (uint32_t i = 0; i < c->line_len; i++)
-		ready_put(c, c->line[i]);
-	c->line_len = 0;
+	for (uint32_t i = 0; i < c->m->line_len; i++)
+		ready_put(c, c->m->line[i]);
+	c->m->line_len = 0;
 	console_feed(c);
 }
 
 static void erase(struct console *c)
 {
-	if (!c->line_len)
+	if (!c->m->line_len)
 		return;
 	/* A character of UTF-8 is one place on the screen. */
-	while (c->line_len > 1 && (c->line[c->line_len - 1] & 0xc0) == 0x80)
-		c->line_len--;
-	c->line_len--;
+	while (c->m->line_len > 1 && (c->m->line[c->m->line_len - 1] & 0xc0) == 0x80)
+		c->m->line_len--;
+	c->m->line_len--;
 	echo(c, "\b \b", 3);
 }
 
 static void erase_word(struct console *c)
 {
-	while (c->line_len && c->line[c->line_len - 1] == ' ')
+	while (c->m->line_len && c->m->line[c->m->line_len - 1] == ' ')
 		erase(c);
-	while (c->line_len && c->line[c->line_len - 1] != ' ')
+	while (c->m->line_len && c->m->line[c->m->line_len - 1] != ' ')
 		erase(c);
 }
 
@@ -110,8 +130,8 @@ static void interrupted(struct console *c)
 {
 	static const char text[] = "interrupt\n";
 
-	c->line_len = 0;
-	bytes_drop(&c->ready, bytes_used(&c->ready));
+	c->m->line_len = 0;
+	bytes_drop(&c->m->ready, bytes_used(&c->m->ready));
 	p9_log_append(&c->interrupts, text, sizeof(text) - 1);
 	if (!c->raw)
 		echo(c, "^C\n", 3);
@@ -129,12 +149,12 @@ static void typed_cooked(struct console *c, uint8_t byte)
 	case KEY_DEL: erase(c); return;
 	case KEY_WORD: erase_word(c); return;
 	case KEY_KILL:
-		while (c->line_len)
+		while (c->m->line_len)
 			erase(c);
 		return;
 	case KEY_EOF:
-		if (!c->line_len)
-			c->ends++;
+		if (!c->m->line_len)
+			c->m->ends++;
 		line_end(c);
 		return;
 	case '\r': byte = '\n'; break;
@@ -142,11 +162,11 @@ static void typed_cooked(struct console *c, uint8_t byte)
 		if (byte < 0x20 && byte != '\t' && byte != '\n')
 			return;
 	}
-	if (c->line_len == LINE_SIZE) {
+	if (c->m->line_len == LINE_SIZE) {
 		echo(c, "\a", 1);
 		return;
 	}
-	c->line[c->line_len++] = byte;
+	c->m->line[c->m->line_len++] = byte;
 	if (byte == '\n') {
 		echo(c, "\n", 1);
 		line_end(c);
@@ -157,7 +177,7 @@ static void typed_cooked(struct console *c, uint8_t byte)
 
 void console_typed(struct console *c, uint8_t byte)
 {
-	if (byte == KEY_INTR && !c->introff) {
+	if (byte == KEY_INTR && !c->m->introff) {
 		interrupted(c);
 	} else if (c->raw) {
 		ready_put(c, byte);

@@ -39,9 +39,11 @@ static int start(const char *device)
 	int err;
 
 	console.serve = &server;
-	console.pump.device = device;
-	console_init(&console);
 	console.tree.now_sec = time_wall() / NS_PER_S;
+	err = console_init(&console);
+	if (err)
+		return err;
+	console.m->pump.device = device;
 	err = p9_log_init(&console.interrupts, INTERRUPTS_SIZE);
 	if (!err)
 		err = p9_tree_init(&console.tree, &console_tree, &console);
@@ -53,7 +55,7 @@ static int start(const char *device)
 		err = parts_register();
 	if (!err)
 		err = console_watch(&console);
-	return err ? err : pump_start(&console.pump);
+	return err ? err : pump_start(&console.m->pump);
 }
 
 int main(int argc, char **argv)

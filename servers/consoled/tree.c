@@ -12,27 +12,31 @@
  * program of user tier is given a session whose file is open (control-tree.md, "console").
  */
 #include <errno.h>
+#include <string.h>
 #include "servers/consoled/console.h"
 
 static int cons_read(struct p9_call *call, uint64_t offset, uint32_t count)
 {
 	struct console *c = call->ctx;
 	const uint8_t *at;
-	uint32_t n = bytes_piece(&c->ready, &at, count);
-	int r;
+	uint32_t n;
 
 	(void)offset;
 	if (!count)
 		return 0;
-	if (!n && c->ends && !c->readers.first) {
-		c->ends--;
+	if (c->asleep) {
+		c->asleep = false;
+		console_input(c);
+	}
+	n = bytes_piece(&c->m->ready, &at, count);
+	if (!n && c->m->ends && !c->readers.first) {
+		c->m->ends--;
 		return 0;
 	}
 	if (!n || c->readers.first)
 		return waiters_add(&c->readers, call->req);
-	r = p9_respond_data(call->req, at, n);
-	bytes_drop(&c->ready, n);
-	return r;
+	bytes_drop(&c->m->ready, n);
+	return p9_respond_data(call->req, at, n);
 }
 
 static int open_gate(struct p9_call *call, uint32_t oflags)
@@ -86,7 +90,7 @@ void console_drain(struct console *c)
 	int64_t n;
 
 	/* Two bytes are what a line end needs: less is no room. */
-	while (pipe_room(&c->pump.to) >= 2 && (req = waiters_take(&c->writers))) {
+	while (pipe_room(&c->m->pump.to) >= 2 && (req = waiters_take(&c->writers))) {
 		n = write_take(c, req, req->t.write.data.len);
 		if (n > 0)
 			p9_request_wrote(req, (uint32_t)n);
@@ -100,19 +104,43 @@ static void on_room(struct serve_watch *w, const struct event *e)
 	console_drain(w->arg);
 }
 
-static void on_input(struct serve_watch *w, const struct event *e)
+void console_input(struct console *c)
 {
-	struct console *c = w->arg;
 	uint8_t buf[256];
 	uint32_t n;
 
-	(void)e;
-	while ((n = pipe_get(&c->pump.from, buf, sizeof(buf)))) {
+	while ((n = pipe_get(&c->m->pump.from, buf, sizeof(buf)))) {
 		for (uint32_t i = 0; i < n; i++)
 			console_typed(c, buf[i]);
-		pipe_ring_emptied(&c->pump.from);
+		pipe_ring_emptied(&c->m->pump.from);
 	}
 	console_feed(c);
+}
+
+/* Before somebody reads: a ^C counts at once, and drops what was typed before it, as ever. */
+static void interrupt_find(struct console *c)
+{
+	static uint8_t typed[PIPE_SIZE];
+	const uint8_t *at;
+	uint32_t n = pipe_peek(&c->m->pump.from, typed, sizeof(typed));
+
+	while (!c->m->introff && (at = memchr(typed, KEY_INTR, n))) {
+		pipe_drop(&c->m->pump.from, (uint32_t)(at - typed) + 1);
+		pipe_ring_emptied(&c->m->pump.from);
+		console_typed(c, KEY_INTR);
+		n = pipe_peek(&c->m->pump.from, typed, sizeof(typed));
+	}
+}
+
+static void on_input(struct serve_watch *w, const struct event *e)
+{
+	struct console *c = w->arg;
+
+	(void)e;
+	if (c->asleep)
+		interrupt_find(c);
+	else
+		console_input(c);
 }
 
 static void on_drained(struct serve_watch *w, const struct event *e)
@@ -121,7 +149,7 @@ static void on_drained(struct serve_watch *w, const struct event *e)
 	struct p9_request *req;
 
 	(void)e;
-	if ((int32_t)(atomic_load(&c->pump.drained) - c->drain_goal) < 0)
+	if ((int32_t)(atomic_load(&c->m->pump.drained) - c->drain_goal) < 0)
 		return;
 	while ((req = waiters_take(&c->drainers)))
 		p9_respond(req, 0);
@@ -134,11 +162,11 @@ int console_watch(struct console *c)
 	c->from_watch = (struct serve_watch){.fn = on_input, .arg = c};
 	c->to_watch = (struct serve_watch){.fn = on_room, .arg = c};
 	c->drain_watch = (struct serve_watch){.fn = on_drained, .arg = c};
-	err = serve_watch_memory(c->serve, &c->drain_watch, &c->pump.drained);
+	err = serve_watch_memory(c->serve, &c->drain_watch, &c->m->pump.drained);
 	if (err)
 		return err;
-	err = serve_watch_memory(c->serve, &c->from_watch, &c->pump.from.filled);
-	return err ? err : serve_watch_memory(c->serve, &c->to_watch, &c->pump.to.emptied);
+	err = serve_watch_memory(c->serve, &c->from_watch, &c->m->pump.from.filled);
+	return err ? err : serve_watch_memory(c->serve, &c->to_watch, &c->m->pump.to.emptied);
 }
 
 static int cons_flush(struct p9_call *call)
@@ -186,7 +214,7 @@ static int ctl_intron(struct p9_call *call, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	((struct console *)call->ctx)->introff = false;
+	((struct console *)call->ctx)->m->introff = false;
 	return 0;
 }
 
@@ -194,7 +222,7 @@ static int ctl_introff(struct p9_call *call, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	((struct console *)call->ctx)->introff = true;
+	((struct console *)call->ctx)->m->introff = true;
 	return 0;
 }
 
@@ -206,7 +234,7 @@ static int ctl_drain(struct p9_call *call, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	waiters_add(&c->drainers, call->req);
-	c->drain_goal = pump_drain(&c->pump);
+	c->drain_goal = pump_drain(&c->m->pump);
 	return P9_KEEP;
 }
 
@@ -228,9 +256,9 @@ static int ctl_text(struct p9_call *call, struct p9_text *out)
 	struct console *c = call->ctx;
 
 	p9_text_printf(out, "%s\n%s\n", c->raw ? "rawon" : "rawoff",
-		       c->introff ? "introff" : "intron");
-	p9_text_printf(out, "device %s\nreopened %llu\ndropped %llu\n", c->pump.device,
-		       (unsigned long long)atomic_load(&c->pump.reopened),
+		       c->m->introff ? "introff" : "intron");
+	p9_text_printf(out, "device %s\nreopened %llu\ndropped %llu\n", c->m->pump.device,
+		       (unsigned long long)atomic_load(&c->m->pump.reopened),
 		       (unsigned long long)c->dropped);
 	return 0;
 }

@@ -9,7 +9,6 @@
  * after each restart.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include "servers/init/kept.h"
 #include "servers/rootd/rootd.h"
@@ -18,23 +17,6 @@
 #include "sys/log.h"
 
 #define KEPT_LIST (2 * ROOT_NODES)
-
-static int state_map(struct root **out)
-{
-	uint64_t len = (sizeof(struct root) + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	struct map_args args = {.vmo = boot_handle("state"), .flags = PROT_R | PROT_W, .len = len};
-	int64_t at = -ENXIO;
-
-	if (args.vmo != HANDLE_NONE)
-		at = sys_aspace_map(boot_handle("aspace"), &args);
-	if (at >= 0) {
-		*out = (struct root *)at;
-		return 0;
-	}
-	log_print("rootd: no state memory: mounts will not outlive this process");
-	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : -ENOMEM;
-}
 
 int root_keep(handle_t *handle, uint64_t *object)
 {
@@ -104,11 +86,10 @@ static bool state_sane(struct root *r)
 
 int root_open(struct root **out)
 {
-	struct root *r;
-	int err = state_map(&r);
+	struct root *r = serve_state(sizeof(*r));
 
-	if (err)
-		return err;
+	if (!r)
+		return -ENOMEM;
 	if (state_sane(r)) {
 		root_settle(r);
 	} else {

@@ -33,6 +33,9 @@ DRIVERS = {"virtio-blk0": "", "ahci": "--ahci"}
 # They carry the shell's words: what is under way through them may be lost, so the sums go to a file.
 CONSOLE = {"uart0", "consoled"}
 VICTIMS = [*DRIVERS, "fsd", "devd", *sorted(CONSOLE), "tmp", "rootd", "sipd", "bootfs"]
+OUTPUTS = 4  # texts that are shown in one test
+TEXT_LINES, END = 500, "the end of the text\n"
+WINDOW = 24  # bytes by which a place in the text is known
 TOGETHER = 5  # that are killed at once, at most
 ERESTART = 85
 # What may be more after many restarts than after the first: queues and tables grow by steps.
@@ -81,6 +84,9 @@ class Rig:
         self.ids, self.typed = {}, 0
         self.data = {f"f{n}": self.random.randbytes(FILE_BYTES) for n in range(3 * kills + 9)}
         self.fresh = list(self.data)
+        lines = (hashlib.sha256(b"%d" % n).hexdigest() for n in range(TEXT_LINES))
+        self.text = "".join(f"{line}\n" for line in lines) + END
+        self.data["text"] = self.text.encode()
         changed = helpers.archive(build, folder / "boot.cpio", helpers.unlimited_restarts)
         options += f" --disk {image(self.data)}"
         self.console, self.client = helpers.remote(
@@ -114,10 +120,14 @@ class Rig:
             assert got == self.data[name][piece * PIECE : (piece + 1) * PIECE], name
         return fid
 
-    def kill(self, labels):
-        """Kills them at once, in the middle of reading, and waits for their successors."""
+    def aim(self, labels):
+        """Everything for killing them that can be done before."""
         pids = {label: self.pid(label) for label in labels}
-        ctls = [self.client.open(f"{self.folder(label)}/ctl", 1) for label in labels]
+        return pids, [self.client.open(f"{self.folder(label)}/ctl", 1) for label in labels]
+
+    def kill(self, labels, aimed=None):
+        """Kills them at once, in the middle of reading, and waits for their successors."""
+        pids, ctls = aimed or self.aim(labels)
         fid = self.read_some(self.random.randrange(READS))
         answers = self.client.write_all([(ctl, b"kill") for ctl in ctls])
         # sipd cannot answer a call that ends it, nor others that it has in hand then.
@@ -213,6 +223,21 @@ def kill_together(rig, cpus, kills):
     kill_often(rig, kills, [fitting(victims), ["tmp"]], choose)
 
 
+def missing(text, shown):
+    """`shown` must be `text`, in which pieces may stand again. What is not there, or ""."""
+    # What the kernel says while nobody has the line is not the text's.
+    shown = re.sub(r"\[ *\d+\.\d{6}\] [^\n]*\n", "", shown)
+    at = done = 0
+    while done < len(text):
+        same = len(os.path.commonprefix([shown[at:], text[done:]]))
+        at, done = at + same, done + same
+        again = text.find(shown[at : at + WINDOW])
+        if not same and (again < 0 or again >= done):
+            return text[done : done + 100]
+        done = done if same else again
+    return ""
+
+
 @pytest.fixture
 def rig(boot, free_port, image, build, tmp_path):
     def make(kills, options):
@@ -233,6 +258,23 @@ def test_killed_under_load(rig, label, cpus):
 def test_killed_together(rig, cpus):
     """The same when several die at the same moment."""
     kill_together(rig, cpus, KILLS)
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+@pytest.mark.parametrize("labels", [["uart0"], ["consoled"], ["consoled", "uart0"]], ids="-".join)
+def test_output_is_whole(rig, labels, cpus):
+    """What is on its way to the screen is not lost with those who carry it."""
+    rig = rig(OUTPUTS, f"--smp {cpus}")
+    for _ in range(OUTPUTS):
+        aimed = rig.aim(labels)
+        rig.console.send("cat /disk/text\n")
+        rig.console.expect("cat /disk/text\n", SECONDS)
+        start = rig.console.position
+        rig.kill(labels, aimed)
+        rig.console.expect(END, SECONDS)
+        lost = missing(rig.text, rig.console.text[start : rig.console.position])
+        assert not lost, f"seed {SEED}, lost: {lost}"
+        rig.answers()
 
 
 @pytest.mark.soak

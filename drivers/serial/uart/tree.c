@@ -24,9 +24,7 @@
 
 #define BAUD 115200u
 
-static uint8_t rx_ring[UART_RX], tx_ring[UART_TX];
-static struct uart uart = {.rx = {.ring = rx_ring, .size = UART_RX},
-			   .tx = {.ring = tx_ring, .size = UART_TX}};
+static struct uart uart;
 static struct serve server;
 static struct p9_tree tree;
 
@@ -34,15 +32,13 @@ static int data_read(struct p9_call *call, uint64_t offset, uint32_t count)
 {
 	struct uart *u = call->ctx;
 	const uint8_t *at;
-	uint32_t n = bytes_piece(&u->rx, &at, count);
-	int r;
+	uint32_t n = bytes_piece(&u->m->rx, &at, count);
 
 	(void)offset;
 	if (!n)
 		return count ? waiters_add(&u->readers, call->req) : 0;
-	r = p9_respond_data(call->req, at, n);
-	bytes_drop(&u->rx, n);
-	return r;
+	bytes_drop(&u->m->rx, n);
+	return p9_respond_data(call->req, at, n);
 }
 
 static int data_open(struct p9_call *call, uint32_t oflags)
@@ -59,14 +55,17 @@ static int data_write(struct p9_call *call, uint64_t offset, uint32_t count)
 	(void)offset;
 	if (!count)
 		return 0;
-	if (!bytes_room(&u->tx))
+	if (!bytes_room(&u->m->tx))
 		return waiters_add(&u->writers, call->req);
 	n = uart_take(u, call->req, count);
 	if (n < 0)
 		return (int)n;
 	p9_request_wrote(call->req, (uint32_t)n);
+	p9_respond(call->req, 0);
+	/* Out before we send: a writer that is not answered repeats what was taken. */
+	serve_flush();
 	uart_send(u);
-	return 0;
+	return P9_KEEP;
 }
 
 static int data_flush(struct p9_call *call)
@@ -106,7 +105,7 @@ static int ctl_flush(struct p9_call *call, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	bytes_drop(&u->rx, bytes_used(&u->rx));
+	bytes_drop(&u->m->rx, bytes_used(&u->m->rx));
 	return 0;
 }
 
@@ -135,7 +134,7 @@ static int ctl_text(struct p9_call *call, struct p9_text *out)
 {
 	const struct uart *u = call->ctx;
 
-	p9_text_printf(out, "baud %u\n", u->baud);
+	p9_text_printf(out, "baud %u\n", u->m->baud);
 	return 0;
 }
 
@@ -143,14 +142,14 @@ static int status_text(struct p9_call *call, struct p9_text *out)
 {
 	const struct uart *u = call->ctx;
 
-	p9_text_printf(out, "port 0x%x\nbaud %u\n", u->base, u->baud);
+	p9_text_printf(out, "port 0x%x\nbaud %u\n", u->base, u->m->baud);
 	p9_text_printf(out, "received %llu\nsent %llu\ninterrupts %llu\n",
 		       (unsigned long long)u->received, (unsigned long long)u->sent,
 		       (unsigned long long)u->interrupts);
 	p9_text_printf(out, "overruns %llu\nerrors %llu\ndropped %llu\n",
 		       (unsigned long long)u->overruns, (unsigned long long)u->errors,
 		       (unsigned long long)u->dropped);
-	p9_text_printf(out, "unread %u\nunsent %u\n", bytes_used(&u->rx), bytes_used(&u->tx));
+	p9_text_printf(out, "unread %u\nunsent %u\n", bytes_used(&u->m->rx), bytes_used(&u->m->tx));
 	return 0;
 }
 
@@ -192,7 +191,9 @@ static int start(const char *path, uint32_t baud)
 	err = serve_init(&server, &p9_tree_ops, &tree, NULL);
 	if (err)
 		return err;
-	err = uart_open(&uart, &server, baud);
+	err = uart_remember(&uart, baud);
+	if (!err)
+		err = uart_open(&uart, &server);
 	return err ? err : serve_register(&server, path);
 }
 

@@ -33,18 +33,18 @@ void uart_feed(struct uart *u)
 	const uint8_t *at;
 	struct p9_request *req;
 
-	while (bytes_used(&u->rx) && (req = waiters_take(&u->readers))) {
-		uint32_t n = bytes_piece(&u->rx, &at, req->t.read.count);
+	while (bytes_used(&u->m->rx) && (req = waiters_take(&u->readers))) {
+		uint32_t n = bytes_piece(&u->m->rx, &at, req->t.read.count);
 
+		bytes_drop(&u->m->rx, n);
 		p9_respond_data(req, at, n);
-		bytes_drop(&u->rx, n);
 	}
 }
 
 int64_t uart_take(struct uart *u, struct p9_request *req, uint32_t count)
 {
 	uint8_t piece[512];
-	uint32_t done = 0, room = bytes_room(&u->tx), n;
+	uint32_t done = 0, room = bytes_room(&u->m->tx), n;
 	int err;
 
 	if (count > room)
@@ -55,7 +55,7 @@ int64_t uart_take(struct uart *u, struct p9_request *req, uint32_t count)
 		if (err)
 			return done ? (int64_t)done : err;
 		for (uint32_t i = 0; i < n; i++)
-			bytes_put(&u->tx, piece[i]);
+			bytes_put(&u->m->tx, piece[i]);
 	}
 	return done;
 }
@@ -65,7 +65,7 @@ void uart_drain(struct uart *u)
 	struct p9_request *req;
 	int64_t n;
 
-	while (bytes_room(&u->tx) && (req = waiters_take(&u->writers))) {
+	while (bytes_room(&u->m->tx) && (req = waiters_take(&u->writers))) {
 		n = uart_take(u, req, req->t.write.data.len);
 		if (n > 0)
 			p9_request_wrote(req, (uint32_t)n);
@@ -84,19 +84,21 @@ void uart_send(struct uart *u)
 {
 	uint32_t done = 0;
 
-	while (bytes_used(&u->tx) && done < SEND_MAX && reg_read(u, UART_LSR) & LSR_THRE) {
-		for (unsigned i = 0; i < UART_FIFO && bytes_used(&u->tx); i++, done++)
-			if (reg_write(u, UART_THR, bytes_get(&u->tx)))
+	while (bytes_used(&u->m->tx) && done < SEND_MAX && reg_read(u, UART_LSR) & LSR_THRE) {
+		for (unsigned i = 0; i < UART_FIFO && bytes_used(&u->m->tx); i++, done++) {
+			if (reg_write(u, UART_THR, bytes_first(&u->m->tx)))
 				u->errors++;
+			bytes_drop(&u->m->tx, 1);
+		}
 	}
 	u->sent += done;
-	if (u->sending != (bytes_used(&u->tx) || u->drainers.first))
+	if (u->sending != (bytes_used(&u->m->tx) || u->drainers.first))
 		interrupts_set(u, !u->sending);
 }
 
 bool uart_idle(struct uart *u)
 {
-	return !bytes_used(&u->tx) && !u->writers.first && reg_read(u, UART_LSR) & LSR_THRE;
+	return !bytes_used(&u->m->tx) && !u->writers.first && reg_read(u, UART_LSR) & LSR_THRE;
 }
 
 static void drained(struct uart *u)
@@ -123,16 +125,13 @@ static void receive(struct uart *u)
 		if (!(status & LSR_RX))
 			return;
 		u->received++;
-		if (!bytes_put(&u->rx, reg_read(u, UART_RBR)))
+		if (!bytes_put(&u->m->rx, reg_read(u, UART_RBR)))
 			u->dropped++;
 	}
 }
 
-static void on_interrupt(struct serve_watch *w, const struct event *e)
+static void service(struct uart *u)
 {
-	struct uart *u = w->arg;
-
-	u->interrupts += e->count;
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		receive(u);
 		uart_feed(u);
@@ -142,6 +141,14 @@ static void on_interrupt(struct serve_watch *w, const struct event *e)
 		if (reg_read(u, UART_IIR) & 1) /* nothing is pending */
 			break;
 	}
+}
+
+static void on_interrupt(struct serve_watch *w, const struct event *e)
+{
+	struct uart *u = w->arg;
+
+	u->interrupts += e->count;
+	service(u);
 	if (sys_irq_ack(u->irq) < 0)
 		u->errors++;
 }
@@ -162,7 +169,7 @@ int uart_baud(struct uart *u, uint32_t baud)
 	if (!err)
 		err = reg_write(u, UART_LCR, LCR_8N1);
 	if (!err)
-		u->baud = baud;
+		u->m->baud = baud;
 	return err;
 }
 
@@ -185,20 +192,47 @@ static int device_find(struct uart *u, uint32_t *line)
 	return 0;
 }
 
-int uart_open(struct uart *u, struct serve *s, uint32_t baud)
+int uart_remember(struct uart *u, uint32_t baud)
+{
+	struct uart_memory *m = serve_state(sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	u->m = m;
+	u->adopted = m->magic == UART_MAGIC && m->version == UART_VERSION;
+	if (!bytes_adopt(&m->rx, m->rx_ring, UART_RX) || !bytes_adopt(&m->tx, m->tx_ring, UART_TX))
+		u->adopted = false;
+	if (u->adopted)
+		return 0;
+	m->rx.head = m->rx.tail = m->tx.head = m->tx.tail = 0;
+	m->baud = baud;
+	m->version = UART_VERSION;
+	__atomic_store_n(&m->magic, UART_MAGIC, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* What a predecessor's chip holds stays. No interrupts yet. */
+static int chip_setup(struct uart *u)
+{
+	uint8_t clear = u->adopted ? 0 : FCR_CLEAR;
+	int err = uart_baud(u, u->m->baud);
+
+	if (!err)
+		err = reg_write(u, UART_IER, 0);
+	if (!err)
+		err = reg_write(u, UART_FCR, (uint8_t)(FCR_ON | FCR_RX_8 | clear));
+	return err ? err : reg_write(u, UART_MCR, MCR_ON);
+}
+
+int uart_open(struct uart *u, struct serve *s)
 {
 	uint32_t line = 0;
 	int64_t irq;
 	int err;
 
 	err = device_find(u, &line);
-	if (err)
-		return err;
-	err = uart_baud(u, baud);
 	if (!err)
-		err = reg_write(u, UART_FCR, FCR_ON | FCR_CLEAR | FCR_RX_8);
-	if (!err)
-		err = reg_write(u, UART_MCR, MCR_ON);
+		err = chip_setup(u);
 	if (err)
 		return err;
 	if (reg_read(u, UART_LSR) == 0xff)
@@ -212,5 +246,6 @@ int uart_open(struct uart *u, struct serve *s, uint32_t baud)
 	if (err)
 		return err;
 	interrupts_set(u, false);
+	service(u); /* what came, and what was to go, while nobody served */
 	return 0;
 }
