@@ -84,7 +84,7 @@ bool silo_ended(const struct silo *s)
 
 /* ---- the tree ------------------------------------------------------------------ */
 
-struct silo *silo_next(struct silo *top, struct silo *s)
+struct silo *silo_next(const struct silo *top, struct silo *s)
 {
 	if (!list_empty(&s->children))
 		return list_first(&s->children, struct silo, child_node);

@@ -83,7 +83,7 @@ must_check int silo_limits_check(const uint64_t limits[LIMIT_KEYS]);
 must_check int silo_cpu_allowed(const struct silo *parent, const uint64_t limits[LIMIT_KEYS],
 				enum limit_key key);
 /* The silo that follows `s` when the tree from `top` down is walked; NULL: that was the last. */
-struct silo *silo_next(struct silo *top, struct silo *s);
+struct silo *silo_next(const struct silo *top, struct silo *s);
 void silo_process_made(struct silo *s, struct process *p);  /* process.c: the first is main */
 void silo_process_ended(struct silo *s, struct process *p); /* p is a corpse now */
 void silo_process_gone(struct silo *s, struct process *p);  /* p holds no memory any more */
