@@ -50,8 +50,8 @@ static inline void sched_timer_check(struct cpu *c)
 	}
 }
 void thread_band_set(struct thread *t, enum band b);
-void thread_cpus_set(struct thread *t); /* its affinity or its silo's has changed */
-uint64_t thread_cycles(const struct thread *t); /* charged, and since the last charge */
+void thread_cpus_set(struct thread *t);		    /* its affinity or its silo's has changed */
+uint64_t thread_cycles(const struct thread *t);	    /* charged, and since the last charge */
 void sched_shares(struct silo *s, uint32_t shares); /* not 0 */
 void sched_tick(struct cpu *c, uint64_t now);
 void sched_kick(struct cpu *c);

@@ -334,7 +334,7 @@ static void info_fill(struct silo_info *info, const struct silo *s)
 	info->main_code = s->code;
 	info->main_pid = s->main_pid;
 	info->cpu_ns = cycles_to_ns(cpu_cycles(s));
-	info->throttled_ns = s->throttled_ns;
+	info->throttled_ns = s->throttled_ns + (s->held ? arch_now() - s->throttled_since : 0);
 	memcpy(info->usage, a->usage, sizeof(info->usage));
 	memcpy(info->peak, a->peak, sizeof(info->peak));
 	memcpy(info->limits, s->limits, sizeof(info->limits));
