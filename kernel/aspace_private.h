@@ -52,7 +52,7 @@ void mappings_array_free(struct aspace *as);
  */
 struct mapping *mapping_new(struct aspace *as, struct vmo *v, struct cap *parent, uint32_t rights);
 void mapping_release(struct mapping *m); /* leave VMO and derivation tree; page tables are clear */
-void mapping_free(struct mapping *m); /* to the spares of its address space, if they are few */
+void mapping_free(struct mapping *m);	 /* to the spares of its address space, if they are few */
 void mappings_spares_free(struct aspace *as);
 /* Cut mapping `index` in two at an address inside; the upper half comes behind. 0 or -ENOMEM. */
 must_check int mapping_split(struct aspace *as, uint32_t index, uint64_t at);

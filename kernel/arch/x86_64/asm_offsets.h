@@ -19,9 +19,9 @@
 #define CPU_SIZE      128
 
 /* struct entry_area, through gs: see cpu_private.h */
-#define AREA_RIP    0
-#define AREA_RFLAGS 16
-#define AREA_RSP    24
+#define AREA_RIP     0
+#define AREA_RFLAGS  16
+#define AREA_RSP     24
 #define AREA_CONTROL 40
 
 /* struct tss, through gs */
@@ -57,27 +57,27 @@
 #define T_UPCALL  (R_END + 32)
 #define T_ASPACE  (R_END + 48)
 
-#define T_PROCESS     248
-#define T_MSG	      264
-#define T_RUN	      296
-#define T_BAND	      297
-#define T_OWN_BAND    298
-#define T_DYING	      300 /* and `interrupted` behind it */
-#define T_SUSPENDED   316
-#define T_CPUS	      336
-#define T_CPU	      344
-#define T_PAYER	      352
-#define T_NODE	      360
+#define T_PROCESS	 248
+#define T_MSG		 264
+#define T_RUN		 296
+#define T_BAND		 297
+#define T_OWN_BAND	 298
+#define T_DYING		 300 /* and `interrupted` behind it */
+#define T_SUSPENDED	 316
+#define T_CPUS		 336
+#define T_CPU		 344
+#define T_PAYER		 352
+#define T_NODE		 360
 #define T_TIMER_DEADLINE 416
-#define T_TIMER_ARMED 432
-#define T_CHANNEL     448
-#define T_SERVER      456
-#define T_CALL_NODE   472
-#define T_CALL_TAG    488
-#define T_CALL_BADGE  496
-#define T_CLIENT      560
-#define T_SOURCE      576
-#define T_WANTS	      600
+#define T_TIMER_ARMED	 432
+#define T_CHANNEL	 448
+#define T_SERVER	 456
+#define T_CALL_NODE	 472
+#define T_CALL_TAG	 488
+#define T_CALL_BADGE	 496
+#define T_CLIENT	 560
+#define T_SOURCE	 576
+#define T_WANTS		 600
 
 /* enum thread_run */
 #define RUN_RUNNING 2
