@@ -50,7 +50,7 @@ struct kernel_lock {
 	uint32_t owner;	  /* [K] the ticket whose turn it is */
 	uint64_t done;	  /* [K] tickets served out of turn, modulo 64 */
 	uint64_t taken;	  /* [K] TSC, when LOCK_MEASURED */
-	uint64_t serving; /* [K] and then: number of the system call, if this is one */
+	uint64_t serving; /* [K] and then: as lock_hold_where */
 };
 #define LOCK_MEASURED 0x10000u
 
@@ -85,7 +85,7 @@ static inline void unlock_kernel(void)
  */
 extern int64_t (*const syscall_table[])(struct thread *cur);
 void kernel_restart(struct thread *cur);
-noreturn void kernel_leave(uint64_t where);
+noreturn void kernel_leave(void);
 /* Faults and interrupts: registers saved, lock not held. They end in arch_leave. */
 struct fault_info {
 	enum fault_reason reason;

@@ -483,15 +483,16 @@ void sched_pick(void)
 	}
 	c->resched = false;
 	next = choose(c, charged);
-	c->slice_end = DEADLINE_NEVER;
-	c->payer = NULL;
 	c->cur = next;
-	if (next) {
+	c->slice_end = DEADLINE_NEVER;
+	if (likely(next)) {
 		next->run = THREAD_RUNNING;
 		next->cpu = c;
 		c->payer = next->payer;
 		stat_switches++;
 		slice_begin(c, next->payer);
+	} else {
+		c->payer = NULL;
 	}
 	if (cpu_count == 1 || !before || before == next || !before->on_queue)
 		return;

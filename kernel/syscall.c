@@ -51,14 +51,21 @@ void lock_measure(void)
 	kernel_lock.waiting |= LOCK_MEASURED;
 }
 
-static void hold_measure(uint64_t where)
+/* What is being served is no system call. */
+static inline void hold_is(uint64_t where)
+{
+	if (unlikely(lock_measured))
+		kernel_lock.serving = where;
+}
+
+static void hold_measure(void)
 {
 	struct kernel_lock *l = &kernel_lock;
 	uint64_t held = arch_cycles() - l->taken;
 
 	if (held > lock_hold_max) {
 		lock_hold_max = held;
-		lock_hold_where = where == VECTOR_SYSCALL ? l->serving : where;
+		lock_hold_where = l->serving;
 	}
 }
 
@@ -88,6 +95,8 @@ static void parked_check(void)
 
 static void cleanup(void)
 {
+	if (memory_waiter) /* only where something is to be cleaned up: memory_awaited */
+		memory_retry();
 	cleanup_pending = false;
 	if (process_cleanup_slice())
 		cleanup_pending = true;
@@ -96,12 +105,10 @@ static void cleanup(void)
 	thread_ended_put(this_cpu(), NULL); /* thread_end has set cleanup_pending */
 }
 
-noreturn void kernel_leave(uint64_t where)
+noreturn void kernel_leave(void)
 {
 	struct cpu *c = this_cpu();
 
-	if (unlikely(memory_waiter))
-		memory_retry();
 	if (c->resched || !c->cur) {
 		if (unlikely(cleanup_pending))
 			cleanup();
@@ -109,12 +116,12 @@ noreturn void kernel_leave(uint64_t where)
 	}
 	if (unlikely(parked_flagged)) {
 		parked_check();
-		kernel_leave(where);
+		kernel_leave();
 	}
 	if (likely(c->cur) && unlikely(thread_flagged(c->cur))) {
 		current_check(c->cur);
 		if (!c->cur)
-			kernel_leave(where);
+			kernel_leave();
 	}
 	/* The next slice of work at the next entry; and nobody would kick a CPU that seems to come
 	 * back anyway. */
@@ -125,7 +132,7 @@ noreturn void kernel_leave(uint64_t where)
 	sched_timer_check(c);
 	c->attention = false;
 	if (unlikely(lock_measured)) {
-		hold_measure(where);
+		hold_measure();
 		c->attention = true;
 	}
 	arch_leave();
@@ -198,18 +205,18 @@ static void fault_report(struct thread *cur, struct fault_info *f)
 
 noreturn void kernel_fault(struct thread *cur, struct fault_info *f)
 {
-	uint32_t where = f->reason;
 	int64_t result = -EFAULT;
 
 	lock_kernel();
+	hold_is(f->reason);
 	stat_faults++;
 	if (unlikely(cur->dying))
-		kernel_leave(where);
+		kernel_leave();
 	if (f->reason == FAULT_PAGE)
 		result = aspace_fault(cur->aspace, cur, f->address, f->access, &f->reason);
 	if (result == -EFAULT)
 		fault_report(cur, f);
-	kernel_leave(where);
+	kernel_leave();
 }
 
 /* ---- interrupts ------------------------------------------------------------------------ */
@@ -219,12 +226,13 @@ noreturn void kernel_interrupt(unsigned vector)
 	struct cpu *c = this_cpu();
 
 	lock_kernel();
+	hold_is(vector);
 	stat_interrupts++;
 	if (vector)
 		irq_raise(vector);
 	else
 		sched_tick(c, arch_now());
-	kernel_leave(vector);
+	kernel_leave();
 }
 
 int64_t sys_upcall_return(struct thread *cur, uaddr_t regs)

@@ -106,7 +106,6 @@ dispatch:
 value_slowly:
 	mov %rax, R_RAX(%rdi)
 leave_slowly:
-	mov $SYSCALL_VECTOR, %edi
 	call kernel_leave
 
 registers_set:
