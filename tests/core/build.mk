@@ -11,6 +11,8 @@ core_$(1)-libs := $$(core-libs)
 core_$(1)-options := --seconds 120
 endef
 $(foreach p,$(core-programs) attack,$(eval $(call core-program,$(p))))
+core_attack-srcs := $(addprefix tests/core/attack/,judge.c throw.c aim.c plan.c) $(core-frame)
+core_attack-cflags := -iquote tests/core
 
 # Instructions are counted: what is measured is the same from run to run.
 core_holds-options += --icount
