@@ -386,7 +386,9 @@ static void table_refree(struct handle_table *to, struct handle_table *from)
 		s->gen = slot_at(from, i)->gen;
 		if (s->cap)
 			continue;
-		if (slot_at(from, i)->cap && ++s->gen > HANDLE_GEN_MAX) {
+		if (slot_at(from, i)->cap)
+			s->gen++;
+		if (s->gen >= HANDLE_GEN_MAX) { /* retired already, or the last one that it had */
 			s->gen = HANDLE_GEN_MAX;
 			continue;
 		}

@@ -616,6 +616,32 @@ static void oneshot_handler(void)
 	core_close(queue);
 }
 
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+/* A slot whose generations are used up is not used again, also not in a table that is made in the
+ * image of this one: an old number never names a new object. */
+static void retired_slot(void)
+{
+	struct process_args args = {.name = "heir", .flags = PROCESS_INHERIT};
+	handle_t first = TAKE(sys_signal_create(0)), last = first, process, given;
+	uint32_t slot = first & (HANDLE_SLOTS_MAX - 1);
+
+	while (last >> HANDLE_SLOT_BITS < HANDLE_GEN_MAX) {
+		core_close(last);
+		last = TAKE(sys_signal_create(0));
+		CHECK_EQ(last & (HANDLE_SLOTS_MAX - 1), slot);
+	}
+	core_close(last);
+	first = TAKE(sys_signal_create(0));
+	CHECK((first & (HANDLE_SLOTS_MAX - 1)) != slot);
+	process = TAKE(sys_process_create(core_silo, core_aspace, &args));
+	for (unsigned i = 0; i < 300; i++) {
+		given = TAKE(sys_process_give(process, first, RIGHTS_SAME, 0));
+		CHECK(given != last);
+	}
+	core_close(process);
+	core_close(first);
+}
 const struct core_test core_tests[] = {
 	{"message_page_taken", message_page_taken},
 	{"channel_closed_under_receiver", channel_closed_under_receiver},
@@ -632,6 +658,7 @@ const struct core_test core_tests[] = {
 	{"interrupted_before_call", interrupted_before_call},
 	{"watch_over_at_once", watch_over_at_once},
 	{"oneshot_handler", oneshot_handler},
+	{"retired_slot", retired_slot},
 	{NULL, NULL}};
 
 const struct core_role core_roles[] = {{"take_and_wait", role_take_and_wait},
