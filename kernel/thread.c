@@ -375,15 +375,15 @@ int64_t sys_thread_suspend(struct thread *cur, handle_t thread)
 	t = thread_of(o);
 	if (t->run == THREAD_DEAD)
 		return -ESRCH;
-	if (cur->suspending != t) {
+	if (cur->suspending != t->object.id) {
 		if ((t->suspended & ~SUSPENDED_SILO) == 0xffff)
 			return -EDQUOT;
 		t->suspended++;
-		cur->suspending = t; /* compared only, never followed */
+		cur->suspending = t->object.id;
 		sched_remove(t);
 	}
 	if (t == cur) {
-		cur->suspending = NULL;
+		cur->suspending = 0;
 		REGS_RESULT(&cur->regs) = 0;
 		this_cpu()->resched = true;
 		return K_DONE;
@@ -392,7 +392,7 @@ int64_t sys_thread_suspend(struct thread *cur, handle_t thread)
 		sched_kick(t->cpu);
 		return K_RESTART;
 	}
-	cur->suspending = NULL;
+	cur->suspending = 0;
 	return 0;
 }
 

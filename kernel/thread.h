@@ -37,7 +37,7 @@ struct thread {
 	bool stepping;
 	bool orphan;		   /* its call is in a process's `orphans`; call_channel counted */
 	uint32_t suspended;	   /* count, and SUSPENDED_SILO; does not run while > 0 */
-	struct thread *suspending; /* whom this thread's thread_suspend waits to see stopped */
+	uint64_t suspending;	   /* object number of whom its thread_suspend waits to see stopped */
 	uint64_t affinity;	   /* asked for */
 	uint64_t cpus;		   /* affinity and its silo's: where it may run */
 	struct cpu *cpu;	   /* where it runs or ran */
