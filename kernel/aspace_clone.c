@@ -26,6 +26,8 @@ static enum treatment treatment_of(const struct mapping *m)
 
 	if (m->gone || m->inherit == MAP_DROP || v->registers || v->kind == VMO_CONTIGUOUS)
 		return DROP;
+	if (cap_revoking(m->cap.parent)) /* it is about to go, and nothing new may hang there */
+		return DROP;
 	if (m->inherit == MAP_SHARE || v->read_only)
 		return SHARE;
 	if (v->kind == VMO_PAGER && !(m->cap.rights & RIGHT_WRITE))
