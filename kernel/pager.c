@@ -259,7 +259,7 @@ static int64_t supply_page(struct vmo *v, uint64_t page, struct vmo *source, uin
 		return ENTRY_FRAME(entry) == pa ? 0 : -EEXIST;
 	if (!slice_take(s, 3 * COST_ENTRY))
 		return K_RESTART;
-	if (index_set(&v->index, page, pa, v->object.account))
+	if (frame_of(pa)->refs == UINT32_MAX || index_set(&v->index, page, pa, v->object.account))
 		return -ENOMEM;
 	frame_get(pa);
 	v->committed++;

@@ -164,7 +164,7 @@ static int clone_page(struct vmo *dst, uint64_t to, uint64_t entry, struct slice
 	paddr_t pa = ENTRY_FRAME(entry);
 	struct frame *f = frame_of(pa);
 	struct account *a = dst->object.account;
-	bool copy = f && (f->flags & FRAME_PLACED);
+	bool copy = f && ((f->flags & FRAME_PLACED) || f->refs == UINT32_MAX);
 
 	s->left -= copy ? COST_FRAME_COPY : COST_ENTRY;
 	if (copy) {
