@@ -320,7 +320,8 @@ void sched_shares(struct silo *s, uint32_t shares)
 
 void sched_charge(struct cpu *c)
 {
-	(void)charge(c);
+	if (arch_cycles() > c->since) /* another's counter may be a little ahead */
+		(void)charge(c);
 }
 
 /* When the first of the quotas that count for the payer is used up; it is not held. */
