@@ -46,10 +46,8 @@ static void create_done(struct job *j, int err)
 		node_put(fid->node);
 		fid->node = n;
 		fid->qid = j->attr.qid;
-	} else {
-		p9_client_close(j->file);
+		j->file = NULL;
 	}
-	j->file = NULL;
 	p9_respond(j->req, err ? err : n ? 0 : -ENOMEM);
 }
 
@@ -163,11 +161,20 @@ int export_unlinkat(struct p9_request *req, struct p9_fid *dir, struct p9_str na
 	return job_start(j);
 }
 
+/* Of the node itself, also if it is a link. */
 static int setattr_work(struct job *j)
 {
+	struct p9_file *f;
+	int err;
+
 	if (j->node->file)
 		return p9_client_fsetattr(j->node->file, &j->set);
-	return p9_client_setattr(&export.client, j->node->path, &j->set);
+	err = p9_client_walk(&export.client, j->node->path, true, &f);
+	if (err)
+		return err;
+	err = path_allowed(f->path) ? p9_client_fsetattr(f, &j->set) : -EACCES;
+	p9_client_close(f);
+	return err;
 }
 
 int export_setattr(struct p9_request *req, struct p9_fid *fid, const struct p9_setattr *set)

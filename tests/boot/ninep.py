@@ -8,7 +8,7 @@ import struct
 import time
 
 NOFID = 0xFFFFFFFF
-RLERROR, TLOPEN, TLCREATE, TREADDIR = 7, 12, 14, 40
+RLERROR, TLOPEN, TLCREATE, TSYMLINK, TSETATTR, TREADDIR = 7, 12, 14, 16, 26, 40
 TVERSION, TATTACH, TFLUSH, TWALK, TREAD, TWRITE, TCLUNK = 100, 104, 108, 110, 116, 118, 120
 
 
@@ -83,6 +83,15 @@ class Client:
         fid = self.walk(folder)
         self._call(TLCREATE, struct.pack("<I", fid) + text(name) + struct.pack("<III", 2, mode, 0))
         return fid
+
+    def symlink(self, folder, name, target):
+        body = struct.pack("<I", self.walk(folder)) + text(name) + text(target)
+        self._call(TSYMLINK, body + struct.pack("<I", 0))
+
+    def truncate(self, path, size):
+        """Tsetattr of the size alone."""
+        body = struct.pack("<IIIIIQQQQQ", self.walk(path), 8, 0, 0, 0, size, 0, 0, 0, 0)
+        self._call(TSETATTR, body)
 
     def send_read(self, fid, offset, count):
         """Without waiting for the answer; the tag."""

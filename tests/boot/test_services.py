@@ -137,6 +137,12 @@ def test_remote_administrator(boot, free_port):
     assert client.write(fid, 0, b"from outside\n") == 13
     client.clunk(fid)
     assert console.command("cat /tmp/made") == "from outside\n"
+    client.symlink("/tmp", "link", "made")
+    with pytest.raises(ninep.Error):
+        client.truncate("/tmp/link", 3)  # of a link, not of what it leads to
+    assert client.load("/tmp/made") == b"from outside\n"
+    client.truncate("/tmp/made", 4)
+    assert client.load("/tmp/made") == b"from"
     fid = client.open("/dev/sip/servers/clone", 2)
     client.write(fid, 0, b"USR")
     silo = client.read(fid, 0).split()[0].decode().removeprefix("srv")
