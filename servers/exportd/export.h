@@ -100,6 +100,8 @@ void job_orphan(const struct p9_request *req);
  */
 struct node *node_new(const char *path, uint64_t place);
 void node_put(struct node *n);
+/* What a worker does with a job's file when nobody else has it. */
+int file_close(struct job *j);
 /* dir/name, or its parent for "..": -ENAMETOOLONG. */
 P9_MUST int path_child(char out[P9_FULL_MAX], const char *dir, struct p9_str name);
 /* May this real path of the exported tree be touched? */

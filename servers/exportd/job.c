@@ -128,9 +128,13 @@ void jobs_finish(void)
 		next = j->next;
 		if (j->req)
 			j->done(j, j->err);
-		else if (j->file)
-			p9_client_close(j->file);
-		job_free(j);
+		if (!j->file) {
+			job_free(j);
+			continue;
+		}
+		j->req = NULL; /* the file is nobody's; closing it may wait, too */
+		j->work = file_close;
+		job_start(j);
 	}
 }
 

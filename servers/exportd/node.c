@@ -23,7 +23,7 @@ struct node *node_new(const char *path, uint64_t place)
 	return n;
 }
 
-static int file_close(struct job *j)
+int file_close(struct job *j)
 {
 	struct p9_file *f = j->file;
 
