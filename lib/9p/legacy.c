@@ -114,19 +114,22 @@ int p9_run_open2000(struct p9_request *req)
 	return err ? err : p9_open_start(req, req->fid, oflags, open_done);
 }
 
-/* The file is there and open; the fid learns its name. */
+/* The fid has another name now. Without memory it keeps the old one, which only a stat shows. */
+static void path_change(struct p9_fid *fid, const struct p9_str *names, unsigned count)
+{
+	struct p9_fid was = *fid;
+
+	if (p9_path_extend(fid, &was, names, count))
+		fid->path = was.path;
+	else
+		path_drop(fid, was.path);
+}
+
+/* The file is there and open. */
 static int create_done(struct p9_request *req, int status)
 {
-	struct p9_fid was = *req->fid;
-
-	if (!status) {
-		req->fid->path = NULL;
-		status = p9_path_extend(req->fid, &was, &req->t.create.name, 1);
-		if (status)
-			req->fid->path = was.path;
-		else
-			path_drop(req->fid, was.path);
-	}
+	if (!status)
+		path_change(req->fid, &req->t.create.name, 1);
 	return open_done(req, status);
 }
 
@@ -194,6 +197,8 @@ static int create_check(struct p9_request *req, uint32_t *oflags)
 		return -EBUSY;
 	if (!(fid->qid.type & P9_QTDIR))
 		return -ENOTDIR;
+	if (fid->path && strlen(fid->path) + req->t.create.name.len + 2 > PATH_MAX_2000)
+		return -ENAMETOOLONG;
 	return req->t.create.perm & ~(P9_DMDIR | 0777u) ? -EOPNOTSUPP : 0;
 }
 
@@ -263,17 +268,11 @@ int p9_run_stat2000(struct p9_request *req)
 
 static int wstat_renamed(struct p9_request *req, int status)
 {
-	struct p9_fid *fid = req->fid;
-	struct p9_str names[2] = {p9_str_from(".."), req->t.wstat.name};
-	struct p9_fid was = *fid;
+	const struct p9_str names[2] = {p9_str_from(".."), req->t.wstat.name};
 
-	if (status)
-		return status;
-	if (p9_path_extend(fid, &was, names, 2))
-		fid->path = was.path; /* the old name is all we have room for */
-	else
-		path_drop(fid, was.path);
-	return 0;
+	if (!status)
+		path_change(req->fid, names, 2);
+	return status;
 }
 
 static int wstat_parent(struct p9_request *req, int status)

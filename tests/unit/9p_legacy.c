@@ -239,6 +239,42 @@ static void creates(void **state)
 	old_free(o);
 }
 
+/* A name for which a fid has no room is refused before anything was made. */
+static void creates_with_long_names(void **state)
+{
+	struct p9_tmsg t = {.type = P9_TCREATE, .tag = 3, .fid = 1};
+	char name[256];
+	struct old *o = old_new();
+
+	(void)state;
+	memset(name, 'x', 255);
+	name[255] = '\0';
+	t.create.name = p9_str_from(name);
+	t.create.perm = P9_DMDIR | 0755;
+	assert_true(walk(o, 0, 2, "")); /* 2: the directory */
+	for (unsigned depth = 0; depth < 15; depth++) {
+		assert_true(walk(o, 2, 1, ""));
+		assert_true(call(o, &t));
+		assert_true(walk(o, 2, 3, name));
+		assert_true(call(o, &(struct p9_tmsg){.type = P9_TCLUNK, .tag = 4, .fid = 1}));
+		assert_true(walk(o, 3, 2, "") || walk(o, 2, 2, name));
+		assert_true(call(o, &(struct p9_tmsg){.type = P9_TCLUNK, .tag = 4, .fid = 3}));
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(walk(o, 2, 1, ""));
+		refused(o, &t, "name too long");
+		assert_true(walk(o, 1, 3, "")); /* it is still what it was, and not open */
+		t.create.perm = 0644;
+		assert_true(call(o, &(struct p9_tmsg){.type = P9_TCLUNK, .tag = 4, .fid = 1}));
+		assert_true(call(o, &(struct p9_tmsg){.type = P9_TCLUNK, .tag = 4, .fid = 3}));
+	}
+	assert_true(walk(o, 2, 1, ""));
+	assert_true(open_fid(o, 1, P9_OREAD));
+	assert_true(read_fid(o, 1, 0, 8000));
+	assert_int_equal(o->r.data.len, 0); /* nothing was made */
+	old_free(o);
+}
+
 static unsigned read_dir(struct old *o, uint32_t fid, uint32_t count, char *names, size_t size)
 {
 	uint64_t offset = 0;
@@ -345,6 +381,7 @@ static void wstats(void **state)
 #define TESTS(prefix)                                                                              \
 	{prefix "stats", stats, NULL, NULL, NULL}, {prefix "opens", opens, NULL, NULL, NULL},      \
 		{prefix "creates", creates, NULL, NULL, NULL},                                     \
+		{prefix "creates with long names", creates_with_long_names, NULL, NULL, NULL},     \
 		{prefix "directories", directories, NULL, NULL, NULL},                             \
 	{                                                                                          \
 		prefix "wstats", wstats, NULL, NULL, NULL                                          \
