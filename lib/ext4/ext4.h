@@ -40,10 +40,12 @@
 /*
  * Where blocks come from. A block is fs->block_size bytes.
  *
- * block: a pointer to the block's bytes, aligned to 8, that stays valid and unchanged until the
- * operation returns; or NULL with *err = -EAGAIN (a read was started: run the operation again
- * when it has ended) or another negative errno. A call (but not ext4_lookup) asks for at most
- * EXT4_HOLD_MAX blocks, and rarely for more than 20; they must be able to be in memory together.
+ * block: a pointer to the block's bytes, aligned to 8, that stays valid until the operation
+ * returns; or NULL with *err = -EAGAIN (a read was started: run the operation again when it has
+ * ended) or another negative errno. A call (but not ext4_lookup) asks for at most EXT4_HOLD_MAX
+ * blocks, and rarely for more than 20; they must be able to be in memory together. Should the bytes
+ * change meanwhile (a device or driver writes to them) what is answered may be wrong, but the
+ * invariant holds.
  *
  * mark: may be NULL. A word kept beside the cached block, zeroed when the block is read from the
  * disk. The library leaves there that it has verified the block, and need not compute the

@@ -150,25 +150,29 @@ static uint32_t entries_upto(const struct node *node, uint32_t lblk)
 
 static void set_hole(uint64_t lblk, uint64_t end, uint32_t max, struct ext4_run *run)
 {
-	uint64_t len = end - lblk;
+	uint64_t len = end > lblk ? end - lblk : 1;
 
 	*run = (struct ext4_run){0, len < max ? (uint32_t)len : max, EXT4_RUN_HOLE};
 }
 
-static int read_leaf(struct ext4_fs *fs, const struct ext4_inode_info *inode,
-		     const struct node *node, uint32_t i, uint32_t lblk, uint32_t max,
-		     struct ext4_run *run)
+/* The entry that lblk may lie in; behind it there is a hole up to `end`. Each field is taken once:
+ * the block may change meanwhile. */
+static int read_leaf(struct ext4_fs *fs, const struct ext4_inode_info *inode, const uint8_t *e,
+		     uint32_t lblk, uint64_t end, uint32_t max, struct ext4_run *run)
 {
-	const uint8_t *e = entry_at(node, i);
-	uint32_t skip = lblk - get_le32(e + EE_BLOCK);
+	uint32_t skip = lblk - get_le32(e + EE_BLOCK), raw = get_le16(e + EE_LEN);
+	uint32_t len = raw > EE_LEN_MAX ? raw - EE_LEN_MAX : raw;
 	uint64_t start = leaf_start(e);
-	uint32_t len = leaf_len(e);
 
+	if (skip >= len) {
+		set_hole(lblk, end, max, run);
+		return 0;
+	}
 	if (!ext4_blocks_ok(fs, start, len))
 		return ext4_wrong(fs, -EUCLEAN, "extent", inode->ino, start);
 	run->pblk = start + skip;
 	run->len = len - skip < max ? len - skip : max;
-	run->flags = get_le16(e + EE_LEN) > EE_LEN_MAX ? EXT4_RUN_UNWRITTEN : 0;
+	run->flags = raw > EE_LEN_MAX ? EXT4_RUN_UNWRITTEN : 0;
 	return 0;
 }
 
@@ -191,12 +195,8 @@ int ext4_map_extents(struct ext4_fs *fs, const struct ext4_inode_info *inode, ui
 			return 0;
 		}
 		e = entry_at(&node, n - 1);
-		if (node.depth == 0 && lblk - get_le32(e + EE_BLOCK) < leaf_len(e))
-			return read_leaf(fs, inode, &node, n - 1, lblk, max, run);
-		if (node.depth == 0) {
-			set_hole(lblk, end, max, run);
-			return 0;
-		}
+		if (node.depth == 0)
+			return read_leaf(fs, inode, e, lblk, end, max, run);
 		rc = open_child(fs, inode, index_child(e), node.depth, get_le32(e + EI_BLOCK), end,
 				&node);
 	}
