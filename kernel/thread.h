@@ -35,14 +35,14 @@ struct thread {
 	bool interrupted; /* an interrupt request waits */
 	uint64_t interrupt_arg;
 	bool stepping;
-	bool orphan;		   /* its call is in a process's `orphans`; call_channel counted */
-	uint32_t suspended;	   /* count, and SUSPENDED_SILO; does not run while > 0 */
-	uint64_t suspending;	   /* object number of whom its thread_suspend waits to see stopped */
-	uint64_t affinity;	   /* asked for */
-	uint64_t cpus;		   /* affinity and its silo's: where it may run */
-	struct cpu *cpu;	   /* where it runs or ran */
-	struct silo *payer;	   /* [K] whose time it uses: its own silo's, or its caller's */
-	struct list node;	   /* run queue or waiters; else its contents mean nothing */
+	bool orphan;	     /* its call is in a process's `orphans`; call_channel counted */
+	uint32_t suspended;  /* count, and SUSPENDED_SILO; does not run while > 0 */
+	uint64_t suspending; /* object number of whom its thread_suspend waits to see stopped */
+	uint64_t affinity;   /* asked for */
+	uint64_t cpus;	     /* affinity and its silo's: where it may run */
+	struct cpu *cpu;     /* where it runs or ran */
+	struct silo *payer;  /* [K] whose time it uses: its own silo's, or its caller's */
+	struct list node;    /* run queue or waiters; else its contents mean nothing */
 	struct list process_node;
 	struct timer timer; /* deadline of the wait */
 
