@@ -89,7 +89,8 @@ def test_disk(port):
 def test_hardware_is_not_offered(port):
     """Whoever holds the line gets no registers, ports, interrupts or DMA memory."""
     offered = listed(port, "dev")
-    assert {"sip", "cons", "pci"} <= offered
+    assert {"sip", "consctl", "pci"} <= offered
+    assert "cons" not in offered  # what one reads there is lost to whom it was meant for
     assert not offered & HARDWARE
     for name in HARDWARE:
         assert run("diodls", port, f"dev/{name}").returncode
