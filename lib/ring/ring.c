@@ -34,6 +34,17 @@ int ring_geometry_check(const struct ring_geometry *g, uint64_t ring_len)
 
 /* ---- client ------------------------------------------------------------------ */
 
+static void header_write(struct ring_client *c)
+{
+	*c->header = (struct ring_header){.magic = RING_MAGIC,
+					  .version = RING_VERSION,
+					  .entries = c->g.entries,
+					  .segments = c->g.segments,
+					  .pool_size = c->g.pool_size,
+					  .driver_sleeping = 1,
+					  .epoch = c->epoch};
+}
+
 int ring_client_init(struct ring_client *c, void *memory, uint64_t len,
 		     const struct ring_geometry *g)
 {
@@ -48,28 +59,17 @@ int ring_client_init(struct ring_client *c, void *memory, uint64_t len,
 	c->submissions = (void *)(base + RING_SUBMISSIONS(g->entries));
 	c->completions = (void *)(base + RING_COMPLETIONS(g->entries));
 	c->segments = (void *)(base + RING_SEGMENTS(g->entries));
-	c->header->magic = RING_MAGIC;
-	c->header->version = RING_VERSION;
-	c->header->entries = g->entries;
-	c->header->segments = g->segments;
-	c->header->pool_size = g->pool_size;
-	c->header->driver_sleeping = 1;
+	header_write(c);
 	return 0;
 }
 
 void ring_client_reset(struct ring_client *c)
 {
-	struct ring_header *h = c->header;
-
 	c->submit_tail = c->complete_head = c->segment_next = 0;
 	c->in_flight = c->segments_used = c->reclaimed = 0;
-	store(&h->submit_tail, 0);
-	store(&h->submit_head, 0);
-	store(&h->complete_tail, 0);
-	store(&h->complete_head, 0);
-	store(&h->driver_sleeping, 1);
-	store(&h->client_sleeping, 0);
-	store(&h->epoch, h->epoch + 1);
+	c->epoch++;
+	header_write(c);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 /* The driver copies segments when it takes a submission; then they are free. */
@@ -139,7 +139,7 @@ int ring_client_take(struct ring_client *c, struct ring_completion *out)
 	*out = c->completions[c->complete_head & (c->g.entries - 1)];
 	store(&c->header->complete_head, ++c->complete_head);
 	c->in_flight--;
-	return 1;
+	return out->epoch == c->epoch ? 1 : -EPROTO;
 }
 
 bool ring_client_sleep(struct ring_client *c)

@@ -35,6 +35,7 @@ struct ring_client {
 	uint32_t submit_tail, complete_head;
 	uint32_t segment_next; /* segments are used in ring order */
 	uint32_t in_flight, segments_used;
+	uint32_t epoch;
 	uint32_t reclaimed; /* submissions whose segments are free again: the driver took them */
 	uint16_t taken[RING_ENTRIES_MAX]; /* segments by submission slot */
 };
@@ -55,8 +56,9 @@ RING_USED int ring_geometry_check(const struct ring_geometry *g, uint64_t ring_l
 /* Lay out a fresh ring in zeroed shared memory. 0 or -EINVAL. */
 RING_USED int ring_client_init(struct ring_client *c, void *memory, uint64_t len,
 			       const struct ring_geometry *g);
-/* The driver was replaced: empty both rings. Requests in flight are the caller's to submit again.
- */
+/* A ring for the next driver: empty, of the next epoch, and nothing stands in its header but what
+ * the client says. The last driver must not reach it any more. Requests in flight are the caller's
+ * to submit again. */
 void ring_client_reset(struct ring_client *c);
 /* Put one request with its segments in. 0, -EAGAIN (full: take completions first), -EINVAL,
  * -EPROTO. Segments are in use until the driver has taken the submission. */
@@ -64,7 +66,8 @@ RING_USED int ring_client_submit(struct ring_client *c, const struct ring_submis
 				 const struct ring_segment *segs);
 /* After submitting: must the driver's bell be rung? */
 RING_USED bool ring_client_bell(struct ring_client *c);
-/* Take one completion. 1, 0 (none), -EPROTO. */
+/* Take one completion. 1, 0 (none), -EPROTO: there are more than requests, or it is of a driver
+ * that the ring had before. */
 RING_USED int ring_client_take(struct ring_client *c, struct ring_completion *out);
 /* About to sleep: true when it is safe, false when something came in between. */
 RING_USED bool ring_client_sleep(struct ring_client *c);

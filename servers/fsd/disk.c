@@ -7,8 +7,9 @@
  * goes, everything in flight is queued again, before what was queued already, and submitted to the
  * next one: reading twice does no harm, and the pages stay reserved meanwhile.
  *
- * Who may lie: the driver. A cookie that is not in flight, or a broken ring, ends the link to it; a
- * completion of an older epoch is passed over. What it puts into the pages is the disk's word.
+ * Who may lie: the driver. A cookie that is not in flight, a broken ring, or a request that is not
+ * answered for IO_NS, ends the link to it. What it puts into
+ * the pages is the disk's word.
  *
  * Spec: abi/ring.h.
  */
@@ -81,6 +82,7 @@ static int io_submit(struct fsd *f, struct io *io)
 	if (err)
 		return err;
 	io->state = IO_FLIGHT;
+	io->since = fsd_now();
 	f->kick = true;
 	f->count.ios++;
 	f->count.io_bytes += (uint64_t)io->sectors * SECTOR;
@@ -221,8 +223,6 @@ static int completion_take(struct fsd *f, const struct ring_completion *c)
 	uint32_t index = (uint32_t)c->cookie;
 	struct io *io;
 
-	if (c->epoch != f->epoch)
-		return 0;
 	if (index >= IO_COUNT)
 		return -EPROTO;
 	io = &f->io[index];
@@ -250,6 +250,14 @@ bool disk_complete(struct fsd *f)
 	if (f->link != LINK_UP)
 		return true;
 	return r != 1 && ring_client_sleep(&f->ring);
+}
+
+bool disk_overdue(const struct fsd *f, uint64_t now)
+{
+	for (uint32_t i = 0; f->link == LINK_UP && i < IO_COUNT; i++)
+		if (f->io[i].state == IO_FLIGHT && now - f->io[i].since > IO_NS)
+			return true;
+	return false;
 }
 
 /* ---- drivers come and go -----------------------------------------------------------------------
@@ -331,8 +339,6 @@ void disk_down(struct fsd *f, const char *why)
 	f->link = LINK_DOWN;
 	f->kick = false;
 	flight_requeue(f);
-	ring_client_reset(&f->ring);
-	f->epoch = f->ring.header->epoch;
 	fsd_say("fsd: %s: %s", f->source, why);
 	fsd_seek_driver(f);
 }

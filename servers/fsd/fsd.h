@@ -51,12 +51,13 @@
 #define IO_A_PAGE   5u	  /* requests that one page may need: its blocks, and one left open */
 #define WINDOW_MIN  (128u << 10 >> FSD_SHIFT) /* read-ahead, pages */
 #define WINDOW_MAX  (2u << 20 >> FSD_SHIFT)
-#define INODES_KEPT 4096u	    /* inodes that nobody uses, remembered */
-#define VMOS_MAX    2048u	    /* files with a VMO, before unused ones are looked for */
-#define NAMES	    2048u	    /* names remembered; a power of two */
-#define NAME_KEPT   40u		    /* bytes of one */
-#define JOB_NS	    60000000000ull  /* a request that has waited so long is answered -EIO */
-#define SEARCH_NS   5000000000ull   /* without a disk, requests wait so long after the start */
+#define INODES_KEPT 4096u	   /* inodes that nobody uses, remembered */
+#define VMOS_MAX    2048u	   /* files with a VMO, before unused ones are looked for */
+#define NAMES	    2048u	   /* names remembered; a power of two */
+#define NAME_KEPT   40u		   /* bytes of one */
+#define JOB_NS	    60000000000ull /* a request that has waited so long is answered -EIO */
+#define IO_NS	    59000000000ull /* so long a driver may have one: who waits first finds it late */
+#define SEARCH_NS   5000000000ull  /* without a disk, requests wait so long after the start */
 #define FAULT_NS    120000000000ull /* a page fault that has waited so long fails */
 #define COMPLAINTS  100u	    /* log lines about damage and errors */
 #define TURN_JOBS   32u		    /* jobs run between two looks at the queue */
@@ -115,6 +116,7 @@ struct io {
 	uint32_t sectors, next; /* next: free list, or queue */
 	uint32_t generation;	/* half of the cookie */
 	uint64_t sector;
+	uint64_t since; /* submitted */
 	struct ring_segment seg[IO_SEGS];
 };
 
@@ -148,9 +150,12 @@ void build_end(struct fsd *f, struct build *b);
 void disk_kick(struct fsd *f);
 /* The bell rang. False: there is more. */
 bool disk_complete(struct fsd *f);
+/* Has the driver had a request for too long? */
+bool disk_overdue(const struct fsd *f, uint64_t now);
 /* A driver has taken the ring, which was reset before. Reissues what was in flight. */
 void disk_up(struct fsd *f, const struct geometry *g);
-/* The driver is gone, or broke the rules: empties the ring for the next one. */
+/* The driver is gone, or broke the rules: has the next one found. Who offers the ring to that one
+ * resets it, when the last one cannot reach it any more. */
 void disk_down(struct fsd *f, const char *why);
 
 /* ---- job.c: what waits --------------------------------------------------------------------------
@@ -333,7 +338,6 @@ struct fsd {
 	struct ring_client ring;
 	enum link_state link;
 	struct geometry disk; /* sectors 0: never seen */
-	uint32_t epoch;	      /* of the ring as it is now */
 	bool kick;	      /* something was submitted */
 	uint32_t careful;     /* so many requests are to be for one page each */
 	struct io io[IO_COUNT];

@@ -13,11 +13,13 @@
 #include "servers/fsd/fsd.h"
 
 #define LINK_PATH_MAX 64
+#define LINK_LENT     3 /* ring, pool, bell */
 
 struct link {
 	const char *wanted;	  /* [C] a path, or "auto" */
 	char path[LINK_PATH_MAX]; /* [L] the disk, once it was found */
 	struct p9_file *file;	  /* [L] keeps the session that the ring was offered on */
+	handle_t lent[LINK_LENT]; /* [L] what the handles that a driver was given hang from */
 	_Atomic uint32_t seeks;	  /* orders; counts, rung by the main thread */
 	_Atomic uint32_t taken;	  /* offers taken; counts, rung by the thread */
 	uint32_t taken_seen;	  /* [M] */

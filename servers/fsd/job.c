@@ -224,6 +224,8 @@ void jobs_watch(struct fsd *f)
 
 	f->alarm_at = 0;
 	jobs_expire(f, now);
+	if (disk_overdue(f, now))
+		disk_down(f, "its driver does not answer");
 	fsd_turn(f);
 	for (const struct job *j = f->all_jobs; j; j = j->all_next) {
 		/* One that is late already is in the ready list, and may wait once more. */

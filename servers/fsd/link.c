@@ -11,10 +11,12 @@
  * badge. CLOSED with the number of the offer that stands means that its driver has no ring any
  * more: it is dead, or has given it up. It may come before the news that the offer was taken.
  *
- * Between the news of an offer taken and the next order to seek the main thread owns the ring;
- * else nobody writes to it but the driver that is offered it.
+ * Between the news of an offer taken and the next order to seek the main thread owns the ring; else
+ * this one does, and the driver that is offered it.
  *
- * Who may lie: the driver, in its answers; disk_up checks the geometry.
+ * Who may lie: the driver, in its answers; disk_up checks the geometry. And it may keep what it was
+ * given, or hand it on: so all of it is revoked before the ring is offered again. A driver that
+ * still uses it (it hangs, or broke the rules) ends by that, which is what its supervisor needs.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -50,13 +52,37 @@ void link_seek(struct host *h)
 
 enum { GIVE_RING, GIVE_POOL, GIVE_BELL, GIVE_LIFE, GIVES };
 
-/* What the driver gets; the life's badge is the offer's number. */
-static int handles_make(const struct host *h, uint32_t offer, handle_t out[GIVES])
+static void ring_take_back(struct link *l)
 {
+	for (unsigned i = 0; i < LINK_LENT; i++) {
+		if (l->lent[i] == HANDLE_NONE)
+			continue;
+		if (sys_handle_revoke(l->lent[i]) < 0)
+			log_print("fsd: a driver keeps what it was given");
+		sys_handle_close(l->lent[i]);
+		l->lent[i] = HANDLE_NONE;
+	}
+}
+
+/* A handle for the driver, below one of ours by which it can be taken back. */
+static int64_t lend(handle_t what, uint32_t rights, handle_t *ours)
+{
+	int64_t h = sys_handle_dup(what, rights | RIGHT_REVOKE | RIGHT_GRANT);
+
+	if (h < 0)
+		return h;
+	*ours = (handle_t)h;
+	return sys_handle_dup(*ours, rights | RIGHT_GRANT);
+}
+
+/* What the driver gets; the life's badge is the offer's number. */
+static int handles_make(struct host *h, uint32_t offer, handle_t out[GIVES])
+{
+	handle_t *ours = h->link.lent;
 	int64_t r[GIVES] = {
-		sys_handle_dup(h->ring, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_GRANT),
-		sys_handle_dup(h->pool, RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT),
-		sys_handle_dup(h->bell, RIGHT_READ | RIGHT_WRITE | RIGHT_WAIT | RIGHT_GRANT),
+		lend(h->ring, RIGHT_READ | RIGHT_WRITE | RIGHT_MAP, &ours[GIVE_RING]),
+		lend(h->pool, RIGHT_READ | RIGHT_WRITE, &ours[GIVE_POOL]),
+		lend(h->bell, RIGHT_READ | RIGHT_WRITE | RIGHT_WAIT, &ours[GIVE_BELL]),
 		sys_channel_sender(h->link.life, offer, RIGHT_GRANT, REPLY_NONE),
 	};
 	int err = 0;
@@ -83,6 +109,7 @@ static int ring_offer(struct host *h, handle_t session)
 
 	if (err)
 		return err;
+	ring_client_reset(&h->f.ring);
 	memcpy(message_page()->handles, give, sizeof(give));
 	r = ipc_call(session, &m, time_in(OFFER_NS));
 	for (unsigned i = 0; i < GIVES; i++)
@@ -111,6 +138,7 @@ static int disk_offer(struct host *h, const char *path)
 		return err;
 	err = ring_offer(h, channel_link_handle(file->conn->link));
 	if (err) {
+		ring_take_back(l);
 		p9_client_close(file);
 		return err;
 	}
@@ -143,6 +171,7 @@ static void seek(struct host *h)
 
 	p9_client_close(l->file);
 	l->file = NULL;
+	ring_take_back(l);
 	while ((err = disk_try(h))) {
 		if (err != told)
 			log_print("fsd: no driver for %s yet: %s", l->path[0] ? l->path : l->wanted,

@@ -4,3 +4,7 @@ PLAIN += tenant
 tenant-srcs := tests/boot/tenant/main.c tests/boot/tenant/flood.c \
 	tests/boot/tenant/memory.c
 tenant-libs := serve 9p sys
+
+PLAIN += liar
+liar-srcs := tests/boot/liar/main.c
+liar-libs := serve 9p sys

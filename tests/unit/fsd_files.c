@@ -453,6 +453,102 @@ static void driver_hangs(void **state)
 	rig_close(r);
 }
 
+/* One that is not killed for it is given up all the same. */
+static void driver_answers_nothing(void **state)
+{
+	struct p9_attr attr;
+	struct rig *r;
+
+	(void)state;
+	make_image("-b 4096");
+	r = rig_open(image, POOL, false);
+	while (rig_step(r)) {
+	}
+	r->hung = r->watch_jobs = true;
+	assert_int_equal(p9_client_stat(&r->client, "/deep/a", false, &attr), -EIO);
+	assert_int_equal(p9_client_stat(&r->client, "/deep/a", false, &attr), 0);
+	assert_int_equal(r->f.count.drivers, 2);
+	rig_close(r);
+}
+
+static void publish(struct rig *r, struct ring_completion c)
+{
+	struct ring_server *s = &r->driver;
+
+	s->completions[s->complete_tail & (RING_SIZE - 1)] = c;
+	__atomic_store_n(&s->header->complete_tail, ++s->complete_tail, __ATOMIC_RELEASE);
+}
+
+static void lie_header(struct rig *r)
+{
+	memset(r->ring, 0xff, sizeof(struct ring_header));
+}
+
+/* What it does not look at itself is what its successor trips over. */
+static void lie_quietly(struct rig *r)
+{
+	r->driver.header->magic = 0;
+	r->driver.header->epoch += 5;
+	r->driver.header->segments = 1;
+	publish(r, (struct ring_completion){UINT64_MAX, 0, r->driver.epoch});
+}
+
+static void lie_epoch(struct rig *r)
+{
+	publish(r, (struct ring_completion){r->taken[0].cookie, 0, r->driver.epoch + 1});
+}
+
+static void lie_cookie(struct rig *r)
+{
+	publish(r, (struct ring_completion){r->taken[0].cookie + (1ull << 32), 0, r->driver.epoch});
+}
+
+static void lie_nobody(struct rig *r)
+{
+	publish(r, (struct ring_completion){UINT64_MAX, 0, r->driver.epoch});
+}
+
+static void lie_twice(struct rig *r)
+{
+	const struct ring_completion c = {r->taken[0].cookie, -EIO, r->driver.epoch};
+
+	publish(r, c);
+	publish(r, c);
+}
+
+static void lie_more(struct rig *r)
+{
+	r->driver.header->complete_tail += RING_SIZE + 1;
+}
+
+static void lie_head(struct rig *r)
+{
+	r->driver.header->submit_head = r->driver.submit_head + RING_SIZE;
+	publish(r, (struct ring_completion){r->taken[0].cookie, -EIO, r->driver.epoch});
+}
+
+/* Whatever a driver does to the ring, the next one finds it sound, and what is read is right. */
+static void driver_lies(void **state)
+{
+	static void (*const lies[])(struct rig *) = {lie_header, lie_quietly, lie_epoch, lie_cookie,
+						     lie_nobody, lie_twice,   lie_more,	 lie_head};
+	struct rig *r;
+
+	(void)state;
+	make_image("-b 4096");
+	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		r = rig_open(image, POOL, false);
+		r->watch_jobs = true;
+		compare_data(r, "small", 100);
+		r->lie = lies[i];
+		compare_data(r, "odd", 1 << 20);
+		assert_int_equal(r->f.count.drivers, 2);
+		compare_mapped(r, "big", 4096);
+		rig_check(r);
+		rig_close(r);
+	}
+}
+
 /* Whoever waits too long is answered. */
 static void deadline(void **state)
 {
@@ -550,7 +646,8 @@ int main(void)
 		cmocka_unit_test(driver_changes), cmocka_unit_test(bad_sector),
 		cmocka_unit_test(no_disk),	  cmocka_unit_test(deadline),
 		cmocka_unit_test(damaged),	  cmocka_unit_test(successor),
-		cmocka_unit_test(driver_hangs),
+		cmocka_unit_test(driver_hangs),	  cmocka_unit_test(driver_answers_nothing),
+		cmocka_unit_test(driver_lies),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -178,6 +178,7 @@ void rig_driver_start(struct rig *r)
 {
 	const struct ring_geometry g = {RING_SIZE, RING_SEGS, (uint64_t)r->f.pages << FSD_SHIFT};
 
+	ring_client_reset(&r->f.ring);
 	assert_int_equal(ring_server_init(&r->driver, r->ring, RING_LEN, &g), 0);
 	assert_true(ring_server_sleep(&r->driver));
 	r->alive = true;
@@ -248,6 +249,12 @@ static bool driver_step(struct rig *r)
 	if (r->die_at && r->done >= r->die_at) {
 		r->die_at = 0;
 		rig_driver_die(r);
+		return true;
+	}
+	if (r->lie) {
+		r->lie(r);
+		r->lie = NULL;
+		r->again = true;
 		return true;
 	}
 	driver_do(r, r->seed ? rig_random(r) % r->taken_count : 0);

@@ -42,11 +42,12 @@ struct rig {
 	struct geometry geometry;
 	struct rig_vmo vmo[FSD_VMOS];
 	/* the driver's ways */
-	uint32_t seed;	     /* 0: in order; else any order */
-	uint64_t die_at;     /* at this completion; 0: never */
-	uint64_t bad_sector; /* cannot be read; 0: none */
-	uint64_t done;	     /* completions */
-	char said[512];	     /* the last line that fsd logged */
+	uint32_t seed;		    /* 0: in order; else any order */
+	uint64_t die_at;	    /* at this completion; 0: never */
+	uint64_t bad_sector;	    /* cannot be read; 0: none */
+	uint64_t done;		    /* completions */
+	void (*lie)(struct rig *r); /* what it does instead of its next completion; once */
+	char said[512];		    /* the last line that fsd logged */
 	uint32_t lines;
 };
 

@@ -162,6 +162,32 @@ static void lying_indexes_are_a_protocol_error(void **state)
 	pair_free(&p);
 }
 
+/* What a driver wrote into the header does not outlive it, and what it still says is not believed.
+ */
+static void a_driver_leaves_nothing(void **state)
+{
+	struct ring_submission in = request(1, 0), out;
+	struct ring_completion done;
+	struct ring_segment got[1];
+	struct pair p;
+
+	(void)state;
+	pair_make(&p);
+	memset(p.memory, 0xff, sizeof(struct ring_header));
+	ring_client_reset(p.c);
+	assert_int_equal(ring_server_init(&p.s, p.memory,
+					  RING_BYTES(geometry.entries, geometry.segments),
+					  &geometry),
+			 0);
+	assert_int_equal(p.s.epoch, 1);
+	assert_int_equal(ring_client_submit(p.c, &in, NULL), 0);
+	assert_int_equal(ring_server_take(&p.s, &out, got, 1), 1);
+	p.s.epoch = 0;
+	assert_int_equal(ring_server_complete(&p.s, 1, 0), 0);
+	assert_int_equal(ring_client_take(p.c, &done), -EPROTO);
+	pair_free(&p);
+}
+
 static void sleep_sees_what_came_before(void **state)
 {
 	struct ring_submission in = request(1, 0), out;
@@ -207,6 +233,7 @@ int main(void)
 		cmocka_unit_test(segments_run_out_before_entries),
 		cmocka_unit_test(wrong_segments_fail_only_their_request),
 		cmocka_unit_test(lying_indexes_are_a_protocol_error),
+		cmocka_unit_test(a_driver_leaves_nothing),
 		cmocka_unit_test(sleep_sees_what_came_before),
 		cmocka_unit_test(geometry_is_checked),
 	};
