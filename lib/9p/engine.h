@@ -52,6 +52,8 @@ void p9_uncharge(struct p9_server *server, struct p9_peer *peer, uint64_t bytes)
 P9_MUST int p9_charge_session(struct p9_server *server, uint32_t silo, uint64_t bytes,
 			      struct p9_peer **out);
 void p9_uncharge_session(struct p9_server *server, struct p9_peer *peer, uint64_t bytes);
+/* The server ends: those that ops have charged and will not give back. */
+void p9_peers_free(struct p9_server *server);
 
 /* fid.c */
 struct p9_fid *p9_fid_find(struct p9_session *s, uint32_t num);

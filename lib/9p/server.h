@@ -371,6 +371,9 @@ bool p9_readdir_empty(const struct p9_request *req);
  * whose fid it is has its share of the server already. */
 P9_MUST int p9_fid_charge(struct p9_fid *fid, uint32_t bytes);
 void p9_fid_uncharge(struct p9_fid *fid, uint32_t bytes);
+/* The same for what outlives the asker's fids; *out is what it is given back by. */
+P9_MUST int p9_request_charge(struct p9_request *req, uint32_t bytes, struct p9_peer **out);
+void p9_peer_uncharge(struct p9_server *server, struct p9_peer *peer, uint32_t bytes);
 
 /* What the asker may do here: rights of session and message together. */
 uint32_t p9_request_rights(const struct p9_request *req);

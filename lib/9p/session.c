@@ -60,6 +60,7 @@ void p9_server_fini(struct p9_server *server)
 	for (unsigned i = 0; i < P9_SESSION_BUCKETS; i++)
 		while (server->sessions[i])
 			p9_session_destroy(server->sessions[i]);
+	p9_peers_free(server);
 	for (req = server->free_requests; req; req = req->next) {
 		free(req->copy);
 		free(req->buffer);

@@ -114,6 +114,18 @@ void p9_uncharge_session(struct p9_server *server, struct p9_peer *peer, uint64_
 	p9_uncharge(server, peer, bytes);
 }
 
+void p9_peers_free(struct p9_server *server)
+{
+	for (unsigned i = 0; i < P9_PEER_BUCKETS; i++) {
+		while (server->peers[i]) {
+			struct p9_peer *peer = server->peers[i];
+
+			server->peers[i] = peer->next;
+			free(peer);
+		}
+	}
+}
+
 int p9_fid_charge(struct p9_fid *fid, uint32_t bytes)
 {
 	struct p9_server *server = fid->session->server;
@@ -125,6 +137,16 @@ int p9_fid_charge(struct p9_fid *fid, uint32_t bytes)
 		return -ENOMEM;
 	fid->charged += bytes;
 	return 0;
+}
+
+int p9_request_charge(struct p9_request *req, uint32_t bytes, struct p9_peer **out)
+{
+	return p9_charge(req->session->server, req->from.silo, bytes, false, out);
+}
+
+void p9_peer_uncharge(struct p9_server *server, struct p9_peer *peer, uint32_t bytes)
+{
+	p9_uncharge(server, peer, bytes);
 }
 
 void p9_fid_uncharge(struct p9_fid *fid, uint32_t bytes)

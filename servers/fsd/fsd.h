@@ -53,10 +53,12 @@
 #define WINDOW_MAX  (2u << 20 >> FSD_SHIFT)
 #define INODES_KEPT 4096u	   /* inodes that nobody uses, remembered */
 #define VMOS_MAX    2048u	   /* files with a VMO, before unused ones are looked for */
+#define VMO_COST    2048u	   /* bytes that one is charged for: it and its inode stay here */
+#define RECLAIM	    64u		   /* inodes that one look for unused VMOs goes over */
 #define NAMES	    2048u	   /* names remembered; a power of two */
 #define NAME_KEPT   40u		   /* bytes of one */
 #define JOB_NS	    60000000000ull /* a request that has waited so long is answered -EIO */
-#define IO_NS	    59000000000ull /* so long a driver may have one: who waits first finds it late */
+#define IO_NS	    59000000000ull /* a driver may have one so long: who waits first finds it late */
 #define SEARCH_NS   5000000000ull  /* without a disk, requests wait so long after the start */
 #define FAULT_NS    120000000000ull /* a page fault that has waited so long fails */
 #define COMPLAINTS  100u	    /* log lines about damage and errors */
@@ -228,8 +230,9 @@ struct inode {
 	struct ext4_run run; /* the last one that the map gave */
 	uint64_t run_at;     /* its first block */
 	handle_t vmo;
-	void *watch;	   /* sys.c's */
-	uint32_t supplied; /* pages that stand in it */
+	void *watch;	       /* sys.c's */
+	struct p9_peer *payer; /* of the VMO: who asked for it first */
+	uint32_t supplied;     /* pages that stand in it */
 	uint32_t fault_next, fault_window;
 };
 
@@ -283,7 +286,7 @@ extern const struct p9_ops fsd_ops;
 /* ---- vmo.c --------------------------------------------------------------------------------------
  */
 /* A handle of a loaded file's VMO with what prot (PROT_*) allows. */
-FSD_MUST int file_vmo(struct fsd *f, struct inode *n, uint32_t prot, handle_t *out);
+FSD_MUST int file_vmo(struct p9_request *req, struct inode *n, uint32_t prot, handle_t *out);
 /* The kernel says that pages are wanted. */
 void file_faults(struct fsd *f, struct inode *n);
 /* Take the page and its neighbours out of their VMO. */
@@ -355,6 +358,7 @@ struct fsd {
 	struct inode *idle_newest, *idle_oldest;
 	struct name *names;
 
+	struct p9_server *server; /* set when the first VMO is made */
 	struct session_table *sessions;
 	uint32_t sessions_max;
 

@@ -14,7 +14,6 @@
 #include "servers/fsd/fsd.h"
 
 #define CLUSTER 4u /* pages */
-#define RECLAIM 64u
 #define BUCKETS 4096u
 
 int inode_init(struct fsd *f)

@@ -313,11 +313,10 @@ static int op_gethandle(struct p9_request *req, struct p9_fid *fid, enum p9_hand
 {
 	struct inode *n = fid->node;
 
-	(void)req;
 	if (kind != P9_HANDLE_VMO || !n->loaded || !inode_is(n, P9_S_IFREG))
 		return -EOPNOTSUPP;
 	*value = n->info.size;
-	return file_vmo(fsd_of(fid), n, (uint32_t)arg, handle);
+	return file_vmo(req, n, (uint32_t)arg, handle);
 }
 
 const struct p9_ops fsd_ops = {

@@ -16,20 +16,48 @@
 #define EVICT_MAX   64u
 #define FAULT_BATCH 32u
 
-int file_vmo(struct fsd *f, struct inode *n, uint32_t prot, handle_t *out)
+/* Whoever asks first pays, until nobody uses it. Who has had his share may have let go of some. */
+static int vmo_charge(struct fsd *f, struct p9_request *req, struct p9_peer **payer)
+{
+	int err = p9_request_charge(req, VMO_COST, payer);
+
+	for (uint32_t looked = 0; err && looked < f->idle_count; looked += RECLAIM) {
+		inodes_reclaim(f);
+		err = p9_request_charge(req, VMO_COST, payer);
+	}
+	return err;
+}
+
+static int vmo_make(struct fsd *f, struct p9_request *req, struct inode *n)
 {
 	uint32_t pages = file_pages(n);
-	int64_t h;
+	struct p9_peer *payer;
 	int err;
 
-	if (!n->vmo) {
-		if (f->vmo_count >= VMOS_MAX)
-			inodes_reclaim(f);
-		err = fsd_vmo_make(f, n, (uint64_t)(pages ? pages : 1) << FSD_SHIFT);
-		if (err)
-			return err;
-		f->vmo_count++;
+	if (f->vmo_count >= VMOS_MAX)
+		inodes_reclaim(f);
+	f->server = req->session->server;
+	err = vmo_charge(f, req, &payer);
+	if (err)
+		return err;
+	err = fsd_vmo_make(f, n, (uint64_t)(pages ? pages : 1) << FSD_SHIFT);
+	if (err) {
+		p9_peer_uncharge(f->server, payer, VMO_COST);
+		return err;
 	}
+	n->payer = payer;
+	f->vmo_count++;
+	return 0;
+}
+
+int file_vmo(struct p9_request *req, struct inode *n, uint32_t prot, handle_t *out)
+{
+	struct fsd *f = req->session->server->ctx;
+	int err = n->vmo ? 0 : vmo_make(f, req, n);
+	int64_t h;
+
+	if (err)
+		return err;
 	h = fsd_vmo_dup(n,
 			RIGHT_READ | RIGHT_MAP | RIGHT_GRANT | (prot & PROT_X ? RIGHT_EXECUTE : 0));
 	if (h < 0)
@@ -204,6 +232,8 @@ bool vmo_release(struct fsd *f, struct inode *n)
 	if (fsd_vmo_used(n))
 		return false;
 	fsd_vmo_close(f, n);
+	p9_peer_uncharge(f->server, n->payer, VMO_COST);
+	n->payer = NULL;
 	f->vmo_count--;
 	for (uint32_t i = 0; i < f->pages && n->supplied; i++) {
 		struct page *p = &f->page[i];

@@ -328,6 +328,47 @@ static void vmo_ends(void **state)
 	rig_close(r);
 }
 
+static int vmo_ask(struct rig *r, unsigned i, uint32_t *vmo)
+{
+	struct p9_file *file;
+	char path[100];
+	int err;
+
+	snprintf(path, sizeof(path), "/many/entry-%u-%.*s", i, (int)(i % 40),
+		 "with-a-name-of-many-different-lengths-xyz");
+	assert_int_equal(p9_client_open(&r->client, path, P9_O_RDONLY, 0, &file), 0);
+	err = p9_client_gethandle(file, P9_HANDLE_VMO, PROT_R, NULL, vmo);
+	p9_client_close(file);
+	return err;
+}
+
+/* Who keeps memory objects of many files has a share of what there is room for, and no more. */
+static void vmo_share(void **state)
+{
+	uint32_t vmo, kept[FSD_VMOS];
+	unsigned count = 0;
+	struct rig *r;
+
+	(void)state;
+	make_image("-b 4096");
+	r = rig_open(image, POOL, false);
+	r->server.p9.limits.memory = 100 * VMO_COST;
+	r->world.from.silo = 7;
+	while (count < FSD_VMOS && !vmo_ask(r, count, &kept[count]))
+		count++;
+	assert_in_range(count, 10, 25);
+	assert_int_equal(vmo_ask(r, count, &vmo), -ENOMEM);
+	assert_int_equal(vmo_ask(r, 0, &vmo), 0); /* what is there costs nothing */
+	r->vmo[vmo - FSD_VMO_HANDLE].clients--;
+	r->world.from.silo = 8;
+	assert_int_equal(vmo_ask(r, count, &vmo), 0);
+	r->world.from.silo = 7;
+	r->vmo[kept[3] - FSD_VMO_HANDLE].clients--;
+	assert_int_equal(vmo_ask(r, count + 1, &kept[3]), 0);
+	assert_int_equal(vmo_ask(r, count + 2, &vmo), -ENOMEM);
+	rig_close(r);
+}
+
 /* A driver that dies again and again; nobody notices. */
 static void driver_dies(void **state)
 {
@@ -647,7 +688,7 @@ int main(void)
 		cmocka_unit_test(no_disk),	  cmocka_unit_test(deadline),
 		cmocka_unit_test(damaged),	  cmocka_unit_test(successor),
 		cmocka_unit_test(driver_hangs),	  cmocka_unit_test(driver_answers_nothing),
-		cmocka_unit_test(driver_lies),
+		cmocka_unit_test(driver_lies),	  cmocka_unit_test(vmo_share),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
