@@ -9,3 +9,9 @@ UNIT += fsd_files
 fsd_files-srcs := tests/unit/fsd_files.c tests/unit/fsd_rig.c tests/unit/9p_local.c \
 	tests/unit/ext4_support.c $(fsd-pure)
 fsd_files-libs := 9p ext4 ring
+
+FUZZ += fsd_ring
+fuzz-fsd_ring-srcs := tests/fuzz/fsd_ring.c tests/unit/fsd_rig.c tests/unit/9p_local.c $(fsd-pure)
+fuzz-fsd_ring-libs := 9p ext4 ring
+# Loops over the pool and what the rig compares guide no search.
+fuzz-fsd_ring-cflags := -fno-sanitize-coverage=trace-cmp

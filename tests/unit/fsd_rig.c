@@ -16,8 +16,6 @@
 
 #include <cmocka.h>
 
-#define RING_LEN ((RING_BYTES(RING_SIZE, RING_SEGS) + 4095) & ~4095ull)
-
 static struct rig *the_rig;
 
 /* ---- sys.h -------------------------------------------------------------------------------------
@@ -179,7 +177,7 @@ void rig_driver_start(struct rig *r)
 	const struct ring_geometry g = {RING_SIZE, RING_SEGS, (uint64_t)r->f.pages << FSD_SHIFT};
 
 	ring_client_reset(&r->f.ring);
-	assert_int_equal(ring_server_init(&r->driver, r->ring, RING_LEN, &g), 0);
+	assert_int_equal(ring_server_init(&r->driver, r->ring, FSD_RING, &g), 0);
 	assert_true(ring_server_sleep(&r->driver));
 	r->alive = true;
 	r->hung = false;
@@ -302,22 +300,16 @@ static void image_map(struct rig *r, const char *path)
 	close(fd);
 }
 
-struct rig *rig_open(const char *path, uint32_t pool_pages, bool late)
+void rig_start(struct rig *r, uint32_t pool_pages, bool late)
 {
 	const struct ring_geometry g = {RING_SIZE, RING_SEGS, (uint64_t)pool_pages << FSD_SHIFT};
-	struct rig *r = calloc(1, sizeof(*r));
 	struct p9_link *link;
 
-	assert_non_null(r);
 	the_rig = r;
 	r->now = 1000;
-	image_map(r, path);
 	r->geometry = (struct geometry){512, r->image_size / SECTOR, IO_SEGS, IO_SECTORS};
-	r->ring = calloc(1, RING_LEN);
-	r->pool = malloc((size_t)pool_pages << FSD_SHIFT);
-	memset(r->pool, 0xa5, (size_t)pool_pages << FSD_SHIFT);
 	assert_int_equal(fsd_init(&r->f, "disk", r->pool, pool_pages), 0);
-	assert_int_equal(ring_client_init(&r->f.ring, r->ring, RING_LEN, &g), 0);
+	assert_int_equal(ring_client_init(&r->f.ring, r->ring, FSD_RING, &g), 0);
 	local_init(&r->world);
 	r->world.pump = rig_step;
 	r->world.pump_arg = r;
@@ -327,10 +319,9 @@ struct rig *rig_open(const char *path, uint32_t pool_pages, bool late)
 	assert_int_equal(p9_client_init(&r->client, link), 0);
 	if (!late)
 		rig_driver_start(r);
-	return r;
 }
 
-void rig_close(struct rig *r)
+void rig_end(struct rig *r)
 {
 	p9_client_fini(&r->client);
 	while (rig_step(r)) {
@@ -345,6 +336,24 @@ void rig_close(struct rig *r)
 		free(r->vmo[i].inode ? r->vmo[i].asked : NULL);
 	}
 	fsd_fini(&r->f);
+}
+
+struct rig *rig_open(const char *path, uint32_t pool_pages, bool late)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+
+	assert_non_null(r);
+	image_map(r, path);
+	r->ring = calloc(1, FSD_RING);
+	r->pool = malloc((size_t)pool_pages << FSD_SHIFT);
+	memset(r->pool, 0xa5, (size_t)pool_pages << FSD_SHIFT);
+	rig_start(r, pool_pages, late);
+	return r;
+}
+
+void rig_close(struct rig *r)
+{
+	rig_end(r);
 	munmap(r->image, r->image_size);
 	free(r->ring);
 	free(r->pool);

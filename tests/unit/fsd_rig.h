@@ -12,6 +12,7 @@
 
 #define FSD_VMOS       64u
 #define FSD_VMO_HANDLE 1000u
+#define FSD_RING       ((RING_BYTES(RING_SIZE, RING_SEGS) + 4095) & ~4095ull)
 
 struct rig_vmo {
 	struct inode *inode; /* NULL: free */
@@ -54,6 +55,10 @@ struct rig {
 /* Start over an image file that is mapped privately. The disk is there at once unless `late`. */
 struct rig *rig_open(const char *path, uint32_t pool_pages, bool late);
 void rig_close(struct rig *r);
+/* The same in the caller's memory. r is zeroed but for image, image_size, ring (zeroed, FSD_RING
+ * bytes) and pool. rig_end leaves those. */
+void rig_start(struct rig *r, uint32_t pool_pages, bool late);
+void rig_end(struct rig *r);
 /* Whatever can go on goes on by one step. False: nothing can. */
 bool rig_step(void *arg);
 void rig_driver_start(struct rig *r);
