@@ -108,6 +108,44 @@ def test_memory_of_removed_files(system):
     assert restarts(console) == before
 
 
+FLOODED = (
+    "/ /tmp /boot /dev/sip /dev/pci /dev/platform /dev/power /dev/irq /dev/dma /dev/mem /dev/cons "
+    "/dev/consctl /dev/consintr /dev/uart0 /scheme/block/sda /disk"
+)
+
+
+def test_flood(system, image):
+    """Messages of which nothing is right are answered, and change nothing for others."""
+    paths = FLOODED.split()
+    floods = [f"flood {path} {i + 1} 8000" for i, path in enumerate(paths)]
+    console = system(*floods, options="--disk " + image({}))
+    before = restarts(console)
+    for i in range(len(floods)):
+        count, why = said(console, f"t{i}", "flood")
+        assert why == "ok" and count > 4_000, (i, count, why)
+    assert "hello, you\n" in console.command("run hello you")
+    assert console.command("echo text > /tmp/a; cat /tmp/a") == "text\n"
+    assert restarts(console) == before
+
+
+def test_death_while_waiting(system):
+    """Silos that end with many calls under way leave nothing behind."""
+    watcher = b"family SYS\ntier system\nmode 777\nlimit threads 64\n"
+    paths = ("/dev/consintr", "/dev/sip/events")
+    console = system(*((f"die {path} 40", watcher) for path in paths for _ in range(5)))
+    before = restarts(console)
+    held = []
+    for i in range(5):
+        for tenant in (f"t{i}", f"t{i + 5}"):
+            assert said(console, tenant, "die") == (40, "ok")
+            until(console, "silo list", rf"^\d+ {tenant} \w+ stopped")
+        found, _ = silos(console.command("cat /dev/sip/status"))
+        held.append({name: int(found[name]["memory"]) for name in ("consoled", "rootd", "sipd")})
+    assert restarts(console) == before
+    for name, memory in held[1].items():
+        assert held[-1][name] < memory + (32 << 10), held
+
+
 # What a silo without control may not do, and the errno that says so.
 REFUSED = [
     ("write", "/dev/sip/ctl", "rescan", "EPERM"),

@@ -22,6 +22,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,19 +220,24 @@ static int make_read_only(const char *dir, const char *path)
 /* ---- dying --------------------------------------------------------------------------------- */
 
 static _Atomic unsigned reading;
+static _Atomic int why; /* the first could not open it or read on */
 
 static void *read_for_ever(void *path)
 {
 	struct p9_file *f;
 	char buf[64];
+	int64_t err = ns_open(path, P9_O_RDONLY, 0, &f);
+	int none = 0;
 
-	if (!ns_open(path, P9_O_RDONLY, 0, &f)) {
+	if (!err) {
 		f->timeout_ns = 0;
 		reading++;
-		while (p9_client_pread(f, buf, sizeof(buf), 0) > 0)
-			;
+		do
+			err = p9_client_pread(f, buf, sizeof(buf), 0);
+		while (err > 0);
 		reading--;
 	}
+	atomic_compare_exchange_strong(&why, &none, err ? (int)err : -ENODATA);
 	return NULL;
 }
 
@@ -242,11 +248,11 @@ static int die(char *path, uint64_t count)
 
 	for (; !err && done < count; done += !err)
 		err = -pthread_create(&thread, NULL, read_for_ever, path);
-	for (unsigned i = 0; i < 200 && reading < done; i++)
+	for (unsigned i = 0; i < 1000 && reading < done && !why; i++)
 		if (sys_thread_sleep(time_in(10 * NS_PER_MS)) < 0)
 			break;
 	done = reading;
-	return err;
+	return err ? err : why;
 }
 
 /* ---- the program --------------------------------------------------------------------------- */
