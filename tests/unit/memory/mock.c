@@ -297,7 +297,10 @@ int handle_install(struct handle_table *t, struct object *o, uint32_t rights, st
 
 bool cap_revoking(const struct cap *c)
 {
-	return c->revoking;
+	for (; c; c = c->parent)
+		if (c->revoking)
+			return true;
+	return false;
 }
 
 void cap_link_child(struct cap *parent, struct cap *node)
