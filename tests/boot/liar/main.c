@@ -68,7 +68,7 @@ static int64_t offer_take(struct serve *s, struct serve_call *c)
 	bell = c->handles[2];
 	memset(c->handles, 0, sizeof(c->handles)); /* they are ours now */
 	at = sys_aspace_map(boot_handle("aspace"), &args);
-	if (at < 0)
+	if (at <= 0)
 		return at;
 	ring = (struct ring_header *)at;
 	c->answer[1] = 512;
