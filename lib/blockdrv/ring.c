@@ -7,7 +7,8 @@
  *
  * A ring ends when the session that offered it ends, when its client breaks the protocol, or when
  * the same client (a session or silo) offers another. While the device has requests of it, its
- * pages stay mapped.
+ * pages stay mapped. A client that revokes the pool takes from us what unmapping needs: then the
+ * driver ends, and its successor finds the device reset and nothing mapped.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -77,8 +78,10 @@ static void pool_unmap(struct block_ring *k)
 	for (uint64_t at = 0; at < k->mapped; at += MAP_BYTES) {
 		uint64_t len = k->mapped - at < MAP_BYTES ? k->mapped - at : MAP_BYTES;
 
-		if (sys_dma_unmap(device, k->pool_vmo, at, len) < 0)
-			log_print("blockdrv: a pool stays mapped");
+		if (sys_dma_unmap(device, k->pool_vmo, at, len) < 0) {
+			log_print("blockdrv: a client took its pool back; starting anew");
+			exit(1);
+		}
 	}
 	free((void *)(uintptr_t)k->pool.bus);
 }

@@ -20,7 +20,7 @@ def system(boot, build, tmp_path):
     """A machine whose archive has the tenant, and one silo for each list of words, which may come
     with the lines of its description that say what it is."""
 
-    def start(*tenants, options="", **settings):
+    def start(*tenants, options="", change=lambda name, data: data, **settings):
         more = []
         with open(os.path.join(build, "bin", "tenant"), "rb") as file:
             more.append(("boot/bin/tenant", file.read()))
@@ -28,7 +28,7 @@ def system(boot, build, tmp_path):
             words, lines = (tenant, USER) if isinstance(tenant, str) else tenant
             args = b"".join(b"arg %s\n" % word.encode() for word in words.split())
             more.append((f"boot/silos/t{i}.silo", TENANT % (b"t%d" % i, args, lines)))
-        path = archive(build, tmp_path / "boot.cpio", more=more)
+        path = archive(build, tmp_path / "boot.cpio", change, more)
         console = boot(options, archive=path, **settings)
         console.prompt()
         return console
@@ -144,6 +144,22 @@ def test_death_while_waiting(system):
     assert restarts(console) == before
     for name, memory in held[1].items():
         assert held[-1][name] < memory + (32 << 10), held
+
+
+def test_ring_taken_back(system, image):
+    """A client that takes its memory back costs the block driver nothing for good."""
+
+    def change(name, data):
+        if name.endswith("/fsd.silo"):
+            return None
+        return data.replace(b"dma 512M", b"dma 40M") if name.endswith("blk0.silo") else data
+
+    client = b"family SYS\ntier system\nmode 777\nlimit memory 128M\n"
+    words = "lend /scheme/block/vda 1 0x1000000"
+    console = system(*[(words, client)] * 5, options="--disk " + image({}), change=change)
+    for i in range(5):
+        assert said(console, f"t{i}", "lend") == (1, "ok")
+        until(console, "cat /scheme/block/vda/status", "^state idle$")
 
 
 # What a silo without control may not do, and the errno that says so.

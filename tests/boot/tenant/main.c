@@ -15,7 +15,9 @@
  *	tenant write PATH TEXT	one write
  *	tenant read PATH	open for reading
  *	tenant flood PATH SEED N messages that mean nothing to what is mounted at PATH
- *	tenant die PATH N	N threads read PATH (which blocks); then the process ends
+ *	tenant lend PATH N SIZE	N times: offer a ring to the block driver at PATH, with a pool of
+ *SIZE bytes, and revoke it tenant die PATH N	N threads read PATH (which blocks); then the process
+ *ends
  *
  * Logs `tenant: VERB PATH COUNT ERROR`: how often it succeeded and why it did not go on ("ok": it
  * did). With -k as first word it keeps what it has and sleeps until it is ended.
@@ -290,6 +292,8 @@ static int verb_run(int argc, char **argv)
 		return grow(argv[1], n);
 	if (!strcmp(verb, "bury") && argc > 3)
 		return bury(argv[1], n, strtoull(argv[3], NULL, 0));
+	if (!strcmp(verb, "lend") && argc > 3)
+		return lend(argv[1], n, strtoull(argv[3], NULL, 0));
 	if (!strcmp(verb, "share"))
 		return share(argv[1]);
 	if (!strcmp(verb, "write") && argc > 2)

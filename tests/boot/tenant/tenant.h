@@ -19,3 +19,6 @@ uint64_t flood(handle_t session, uint64_t seed, uint64_t count);
 int grow(const char *path, uint64_t want);
 int bury(const char *path, uint64_t count, uint64_t size);
 int share(const char *path);
+
+/* lend.c */
+int lend(const char *path, uint64_t count, uint64_t size);
