@@ -193,10 +193,10 @@ static bool driver_step(struct rig *r)
 	case 2: lie_pool(r); break;
 	case 3: driver_do(r, take(), -(int)(take() & 31)); break;
 	case 4: rig_driver_die(r); return true;
-	case 5: r->mute = true; return true;
+	case 5: return true; /* it does nothing */
 	case 6:
 		r->now += (uint64_t)take() * 1000000000u;
-		r->alarm = jobs_watch(&r->f);
+		jobs_watch(&r->f);
 		return true;
 	case 7:
 		if (what == 7) {
