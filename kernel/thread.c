@@ -239,6 +239,8 @@ void thread_end(struct thread *t)
 		c->resched = true; /* whatever its call answers */
 	}
 	t->run = THREAD_DEAD;
+	if (parked_flagged == t)
+		parked_flagged = NULL;
 	cleanup_pending = true; /* a call of it may be unfinished: work.c */
 	if (t->client)
 		request_drop(t);

@@ -305,6 +305,97 @@ static void name_in_log(void)
 	core_close(first);
 	core_close(process);
 }
+/* ---- who dies as it begins to wait ----------------------------------------------------------- */
+
+#define SLICE_HANDLES 64u  /* that one slice of clearing a table closes */
+#define DOOMED_FILL   200u /* handles: a few slices */
+#define DOOMED_ROUNDS 10u
+
+static struct {
+	handle_t process, first, second; /* numbers in the table of who watches */
+	handle_t watcher;		 /* and in that of who is watched */
+	uint8_t stacks[3][4096] __attribute__((aligned(16)));
+} doomed;
+
+/* The fault handler of the doomed process: its queue is the last of its handles to go. */
+static void doomed_watch(uint64_t arg)
+{
+	struct event event;
+	handle_t queue;
+
+	(void)arg;
+	for (unsigned i = 0; i < DOOMED_FILL; i++)
+		if (sys_signal_create(0) < 0)
+			sys_process_exit(1);
+	queue = (handle_t)sys_queue_create();
+	if (sys_queue_add(queue, doomed.process, EVENT_PROCESS, 1, 0, PROCESS_EV_FAULT) < 0 ||
+	    sys_thread_start(doomed.first) < 0 ||
+	    sys_queue_wait(queue, &event, 1, core_soon()) != 1 ||
+	    sys_thread_start(doomed.second) < 0 || sys_thread_interrupt(doomed.second, 0) < 0)
+		sys_process_exit(2);
+	sys_process_exit(0);
+}
+
+/* Each call closes a slice of the watcher's handles as it leaves; the fault comes in time for the
+ * last. */
+static void doomed_fault(uint64_t arg)
+{
+	struct process_info info = {.handles = 2 * SLICE_HANDLES + 1};
+
+	while (arg && info.handles > 2 * SLICE_HANDLES)
+		if (sys_process_info(doomed.watcher, &info) < 0)
+			break;
+	__asm__ volatile("ud2");
+}
+
+static handle_t doomed_thread(handle_t process, void (*run)(uint64_t arg), unsigned n)
+{
+	struct thread_args args = {.entry = (uint64_t)run,
+				   .sp = (uint64_t)doomed.stacks[n] + sizeof(doomed.stacks[n]) - 8,
+				   .arg = n};
+
+	return TAKE(sys_thread_create(process, &args));
+}
+
+static void doomed_round(void)
+{
+	struct process_args args = {.name = "doomed"};
+	handle_t process = TAKE(sys_process_create(core_silo, core_aspace, &args));
+	handle_t watcher = TAKE(sys_process_create(core_silo, core_aspace, &args)), thread;
+	struct process_info info = {0};
+	uint64_t deadline = core_soon();
+
+	doomed.process = TAKE(sys_process_give(watcher, process, RIGHTS_SAME, 0));
+	doomed.watcher = TAKE(sys_process_give(process, watcher, RIGHTS_SAME, 0));
+	doomed.first = TAKE(sys_process_give(watcher, doomed_thread(process, doomed_fault, 0),
+					     RIGHTS_SAME, GIVE_MOVE));
+	doomed.second = TAKE(sys_process_give(watcher, doomed_thread(process, doomed_fault, 1),
+					      RIGHTS_SAME, GIVE_MOVE));
+	thread = doomed_thread(watcher, doomed_watch, 2);
+	OK(sys_thread_start(thread));
+	while (info.state != PROCESS_CORPSE && time_now() < deadline) {
+		OK(sys_thread_sleep(time_in(NS_PER_MS)));
+		OK(sys_process_info(process, &info));
+	}
+	CHECK_EQ(info.state, PROCESS_CORPSE);
+	CHECK_EQ(info.reason, FAULT_OPCODE);
+	OK(sys_process_info(watcher, &info));
+	CHECK_EQ(info.code, 0);
+	OK(sys_process_reap(process));
+	OK(sys_process_reap(watcher));
+	core_close(thread);
+	core_close(watcher);
+	core_close(process);
+}
+
+/* A thread with an interrupt request pending faults and waits for its process's handler; the same
+ * entry to the kernel closes the handler's queue, so that the fault is final: the thread is gone
+ * before the kernel has come to look at the request. A timer may come between, hence rounds. */
+static void interrupted_fault(void)
+{
+	for (unsigned i = 0; i < DOOMED_ROUNDS; i++)
+		doomed_round();
+}
 /* ---- extended state -------------------------------------------------------------------------- */
 
 static int role_avx(void)
@@ -475,6 +566,7 @@ const struct core_test core_tests[] = {
 	{"registers_outlive_owner", registers_outlive_owner},
 	{"hidden_quarantine", hidden_quarantine},
 	{"name_in_log", name_in_log},
+	{"interrupted_fault", interrupted_fault},
 	{"attached_without_avx", attached_without_avx},
 	{"sent_to_idle_cpu", sent_to_idle_cpu},
 	{"silo_left_behind", silo_left_behind},
