@@ -106,12 +106,12 @@ static bool wanted(struct thrower *t, uint32_t number)
 	bool own = !t->foreign && !(t->flags & ATTACK_RECKLESS);
 
 	switch (number) {
-	case SYS_process_exit: return !own && !below(t, 60);
+	case SYS_process_exit: return !own && !below(t, 20);
 	case SYS_thread_exit: return t != &first && !below(t, 100);
 	case SYS_process_exec: return !own && !below(t, 10);
-	case SYS_upcall_return: return t != &first && !below(t, 500);
-	case SYS_cap_enter: return !own && !below(t, 200);
-	case SYS_process_pledge: return !below(t, 50);
+	case SYS_upcall_return: return t != &first && !below(t, 50);
+	case SYS_cap_enter: return !own && !below(t, 60);
+	case SYS_process_pledge: return !below(t, 20);
 	}
 	return true;
 }
