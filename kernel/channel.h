@@ -6,6 +6,8 @@
  * receiver takes it, and then waits for its reply (THREAD_REPLY), held by the
  * server thread (server->client) or by a reply object (reply_save). Every
  * received and unanswered call is also in channel->unanswered.
+ *
+ * What the files of IPC keep among themselves is in ipc_private.h.
  */
 #pragma once
 #include "object.h"
@@ -13,7 +15,6 @@
 
 struct queue;
 struct watch;
-struct message; /* a queued one-way message; channel.c */
 
 struct channel {
 	struct object object;
@@ -49,19 +50,34 @@ struct reply {
 	struct list node; /* channel->abandoned */
 };
 
-/* For queue.c: does the channel have something; take it for `t` (parked or current). */
-bool channel_pending(struct channel *c);
-bool channel_deliver(struct channel *c, struct thread *t); /* true: t's registers are set */
-/* The caller of `t`'s wait leaves: unlink, abandon. Called by thread_unwait. */
+static inline struct channel *channel_of(struct object *o)
+{
+	return container_of(o, struct channel, object);
+}
+static inline struct sender *sender_of(struct object *o)
+{
+	return container_of(o, struct sender, object);
+}
+
+/* Does it have something for a receiver? */
+static inline bool channel_pending(const struct channel *ch)
+{
+	return !list_empty(&ch->abandoned) || !list_empty(&ch->messages) ||
+	       !list_empty(&ch->callers[BAND_CRITICAL]) || !list_empty(&ch->callers[BAND_SYSTEM]) ||
+	       !list_empty(&ch->callers[BAND_USER]) || !list_empty(&ch->closed);
+}
+
+/* receive.c: take what the channel has for `t` (parked or current). True: t's registers are set. */
+bool channel_deliver(struct channel *c, struct thread *t);
+/* Something was put into the channel: wake a receiver, or its queue. */
+void channel_notify(struct channel *c);
+/* Put a receiver taken by take_receiver or queue_take_receiver back at the front. */
+void receiver_return(struct thread *t);
+
+/* call_end.c: the caller of `t`'s wait leaves: unlink, abandon. Called by thread_unwait. */
 void call_leave(struct thread *t);
 /* A server thread ends, still in its process's list. When the process ends with it, its client
  * waits on the process's `orphans` until it is known whether the channel lives on (ERESTART) or not
  * (EPIPE); else it gets ECANCELED now. */
 void request_drop(struct thread *server);
 void orphans_answer(struct process *p);
-struct channel *channel_of(struct object *o);
-struct sender *sender_of(struct object *o);
-/* Something was put into the channel: wake a receiver, or its queue. */
-void channel_notify(struct channel *c);
-/* Put a receiver taken by take_receiver or queue_take_receiver back at the front. */
-void receiver_return(struct thread *t);

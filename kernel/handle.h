@@ -71,7 +71,7 @@ void cap_detach(struct cap *c, struct cap **to);
 handle_t cap_attach(struct handle_table *t, struct cap *c);
 /* Move it into place `index` of a message's array: it goes on counting for the table's account. */
 void cap_post(struct cap *c, struct cap **array, unsigned index);
-void message_handle_gone(struct cap *c);		      /* in channel.c: it ends there */
+void message_handle_gone(struct cap *c);		      /* in message.c: it ends there */
 void handle_room_release(struct handle_table *t, unsigned n); /* what handle_room took, unused */
 bool cap_revoking(const struct cap *c);			      /* it or an ancestor */
 unsigned cap_depth(const struct cap *c);

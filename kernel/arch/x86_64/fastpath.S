@@ -2,8 +2,8 @@
 /*
  * fastpath.S: ipc_call and ipc_reply_wait when they do no more than switch.
  *
- * The same steps as sys_ipc_call and sys_ipc_reply_wait (channel.c), for messages of up to
- * six words and FAST_BYTES bytes without handles or buffers, to a server that waits at its
+ * The same steps as sys_ipc_call (call.c) and sys_ipc_reply_wait (request.c), for messages of
+ * up to six words and FAST_BYTES bytes without handles or buffers, to a server that waits at its
  * queue, or back to a client that this CPU may run. The words stay in rdx r10 r8 r9 r12 r13
  * all the way. First everything is checked, with rdi rsi and the words untouched; whatever
  * does not fit goes to slow_call, as if this file were not there. Then nothing can fail.
