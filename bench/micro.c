@@ -362,7 +362,42 @@ static void fault_upcall(void)
 	core_unmap(fault_shared, PAGES(1));
 }
 
+/* The handler as a server: each fault is a call, the answer its registers. */
 static void fault_handler(void)
+{
+	handle_t queue = TAKE(sys_queue_create()), channel = TAKE(sys_channel_create());
+	handle_t sender = TAKE(sys_channel_sender(channel, 1, CORE_SENDER, REPLY_NONE));
+	struct thread_regs *regs = (struct thread_regs *)message_page()->data;
+	struct ipc_msg m;
+	struct spawned s;
+	int64_t result;
+
+	fault_shared = core_map(PAGES(1), PROT_R | PROT_W, NULL);
+	fault_shared->count = 0;
+	fault_process(&s, 0);
+	CHECK(sys_queue_add(queue, channel, EVENT_MESSAGE, 1, 0, 0) > 0);
+	OK(sys_process_faults(s.process, sender));
+	OK(sys_thread_start(s.thread));
+	result = ipc_wait(queue, &m, core_soon());
+	for (int round = 0; result == IPC_MESSAGE; round++) {
+		regs->rip += 2;
+		m.tag = round < ROUNDS + WARM - 1 ? sizeof(*regs) : 0;
+		if (!m.tag)
+			break;
+		result = ipc_reply_wait(queue, &m, DEADLINE_NEVER, REPLY_CURRENT);
+	}
+	m.tag = sizeof(*regs);
+	OK(ipc_reply(REPLY_CURRENT, &m));
+	core_expect(&s, 0);
+	report("fault_handler", fault_shared->samples, ROUNDS, 0, 1);
+	core_unmap(fault_shared, PAGES(1));
+	core_close(sender);
+	core_close(channel);
+	core_close(queue);
+}
+
+/* By events: four calls for each fault. */
+static void fault_handler_events(void)
 {
 	handle_t queue = TAKE(sys_queue_create());
 	struct thread_regs regs;
@@ -384,7 +419,7 @@ static void fault_handler(void)
 			break;
 	}
 	core_expect(&s, 0);
-	report("fault_handler", fault_shared->samples, ROUNDS, 0, 1);
+	report("fault_handler_events", fault_shared->samples, ROUNDS, 0, 1);
 	core_unmap(fault_shared, PAGES(1));
 	core_close(queue);
 }
@@ -458,12 +493,19 @@ static void process_wait(void)
 }
 
 const struct core_test core_tests[] = {
-	{"clock_reading", clock_reading}, {"calls", calls},
-	{"small_calls", small_calls},	  {"signal_lower", signal_lower},
-	{"signal_higher", signal_higher}, {"yield_peer", yield_peer},
-	{"fault_upcall", fault_upcall},	  {"fault_handler", fault_handler},
-	{"map_page", map_page},		  {"anon_fault", anon_fault},
-	{"process_wait", process_wait},	  {NULL, NULL},
+	{"clock_reading", clock_reading},
+	{"calls", calls},
+	{"small_calls", small_calls},
+	{"signal_lower", signal_lower},
+	{"signal_higher", signal_higher},
+	{"yield_peer", yield_peer},
+	{"fault_upcall", fault_upcall},
+	{"fault_handler", fault_handler},
+	{"fault_handler_events", fault_handler_events},
+	{"map_page", map_page},
+	{"anon_fault", anon_fault},
+	{"process_wait", process_wait},
+	{NULL, NULL},
 };
 
 const struct core_role core_roles[] = {{"server", role_server},

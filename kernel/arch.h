@@ -58,9 +58,7 @@ must_check int arch_thread_init(struct thread *t, const struct thread_args *a);
 void arch_thread_free(struct thread *t);
 /* It has not run yet, and belongs to another silo now, which may leave it less. */
 void arch_thread_silo_changed(struct thread *t);
-/* Before registers of a thread that ran are read or written from outside: true when its state
- * is in memory (it is no CPU's `loaded`), else false and an IPI is needed first. */
-bool arch_thread_saved(struct thread *t);
+void arch_bases_save(struct thread *t); /* into its state, for arch_regs_get; it is current */
 void arch_regs_get(struct thread *t, struct thread_regs *out);
 must_check int arch_regs_set(struct thread *t, const struct thread_regs *in); /* -EINVAL */
 int64_t arch_fpu_get(struct thread *t, void *buf, uint64_t len); /* bytes; kernel memory */

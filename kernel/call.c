@@ -44,11 +44,15 @@ int call_deliver(struct thread *client, struct channel *ch, uint64_t badge, uint
 		server->msg->lens[0] = client->in_len;
 		server->msg->lens[1] = client->out_len;
 	}
-	copy_words(&server->regs, &client->regs);
 	regs_message(&server->regs, tag, badge);
 	identity_deliver(server, client->process, badge, rights);
-	if (tag & MSG_BYTES_MASK)
-		copy_data(server->msg->data, client->msg->data, tag_bytes(tag));
+	if (unlikely(client->fault_call)) {
+		fault_deliver(client, server);
+	} else {
+		copy_words(&server->regs, &client->regs);
+		if (tag & MSG_BYTES_MASK)
+			copy_data(server->msg->data, client->msg->data, tag_bytes(tag));
+	}
 	client->run = THREAD_REPLY;
 	client->call_channel = ch;
 	client->server = server;
@@ -118,11 +122,39 @@ static void call_queue(struct thread *cur, struct channel *ch, struct sender *s,
 		queue_channel_ready(ch);
 }
 
+/* The call is in the server's hands: go on with that, here or elsewhere. */
+static inline void call_switch(struct cpu *cpu, struct thread *cur, struct thread *server)
+{
+	if (unlikely(thread_flagged(cur)))
+		parked_flagged = cur;
+	if (sched_can_switch(cpu, server)) {
+		sched_switch(cpu, server);
+		return;
+	}
+	cpu->cur = NULL;
+	server->run = THREAD_READY;
+	sched_ready(server);
+}
+
+void call_fault(struct thread *cur, struct sender *s, uint32_t rights)
+{
+	struct channel *ch = s->channel;
+	struct thread *server = take_receiver(ch);
+	int err;
+
+	if (!server) {
+		call_queue(cur, ch, s, rights, DEADLINE_NEVER);
+		return;
+	}
+	err = call_deliver(cur, ch, s->badge, rights, server);
+	assert(!err); /* neither handles nor buffers */
+	call_switch(this_cpu(), cur, server);
+}
+
 void sys_ipc_call(struct thread *cur)
 {
 	struct regs *r = &cur->regs;
 	uint64_t tag = REGS_ARG1(r), deadline = REGS_DEADLINE(r);
-	struct cpu *cpu = this_cpu();
 	struct thread *server;
 	struct channel *ch;
 	struct sender *s;
@@ -153,15 +185,7 @@ void sys_ipc_call(struct thread *cur)
 	 */
 	if (deadline != DEADLINE_NEVER && !(cur->timer.armed && cur->timer.deadline <= deadline))
 		timer_arm(&cur->timer, deadline);
-	if (unlikely(thread_flagged(cur)))
-		parked_flagged = cur;
-	if (sched_can_switch(cpu, server)) {
-		sched_switch(cpu, server);
-		return;
-	}
-	cpu->cur = NULL;
-	server->run = THREAD_READY;
-	sched_ready(server);
+	call_switch(this_cpu(), cur, server);
 	return;
 fail:
 	REGS_RESULT(r) = (uint64_t)(int64_t)err;

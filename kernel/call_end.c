@@ -73,10 +73,18 @@ void call_leave(struct thread *t)
 	channel_notify(ch);
 }
 
+void call_fail(struct thread *client, int error)
+{
+	if (unlikely(client->fault_call))
+		fault_unanswered(client, error);
+	else
+		thread_wake(client, error);
+}
+
 void client_fail(struct thread *client, int error)
 {
 	call_settle(client);
-	thread_wake(client, error);
+	call_fail(client, error);
 }
 
 void call_cut(struct thread *client)

@@ -52,7 +52,7 @@ void channel_unhandled(struct object *o)
 			struct thread *t = list_first(&ch->callers[b], struct thread, node);
 
 			call_leave(t);
-			thread_wake(t, -EPIPE);
+			call_fail(t, -EPIPE);
 		}
 	while (!list_empty(&ch->unanswered))
 		call_cut(list_first(&ch->unanswered, struct thread, call_node));

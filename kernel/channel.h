@@ -81,3 +81,8 @@ void call_leave(struct thread *t);
  * (EPIPE); else it gets ECANCELED now. */
 void request_drop(struct thread *server);
 void orphans_answer(struct process *p);
+
+struct fault_info;
+/* fault_call.c: the current thread's fault goes to its process's handler as a call. False: there is
+ * none, or it is dead. */
+must_check bool fault_call(struct thread *cur, const struct fault_info *f);

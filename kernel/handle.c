@@ -257,6 +257,27 @@ int handle_install(struct handle_table *t, struct object *o, uint32_t rights, st
 	return 0;
 }
 
+int cap_hold(struct cap *parent, enum cap_kind kind, struct account *a, struct cap **slot)
+{
+	struct cap *c;
+	int err = derive_check(parent);
+
+	if (!err)
+		err = account_charge(a, RES_HANDLES, 1);
+	if (err)
+		return err;
+	c = cap_new(a, parent->object, parent->rights);
+	if (!c) {
+		account_uncharge(a, RES_HANDLES, 1);
+		return -ENOMEM;
+	}
+	c->kind = (uint8_t)kind;
+	cap_link_child(parent, c);
+	c->slot = slot;
+	*slot = c;
+	return 0;
+}
+
 static void cap_take_out(struct cap *c, struct cap **to)
 {
 	slot_release(c->table, c->index);
@@ -292,6 +313,9 @@ void cap_close(struct cap *c)
 	if (c->table) {
 		account_uncharge(c->table->account, RES_HANDLES, 1);
 		slot_release(c->table, c->index);
+	} else if (c->kind == CAP_FAULTS) {
+		account_uncharge(c->account, RES_HANDLES, 1);
+		*c->slot = NULL;
 	} else if (c->slot) {
 		message_handle_gone(c);
 	}
@@ -496,7 +520,8 @@ static bool kill_one_below(struct cap *root)
 		c = c->child;
 	parent = c->parent;
 	switch ((enum cap_kind)c->kind) {
-	case CAP_HANDLE: cap_close(c); break;
+	case CAP_HANDLE:
+	case CAP_FAULTS: cap_close(c); break;
 	case CAP_MAPPING:
 		tomb = parent->kind == CAP_TOMB; /* may go with its last child */
 		mapping_revoked(c);

@@ -4,8 +4,8 @@
  *
  * A capability (struct cap) is one holder's right to one object, and a node of
  * the derivation tree. It sits in a slot of a process's table, in a message on
- * its way, or in a mapping. The slot points to the cap, so that moving a handle
- * is one pointer and one generation. Closing a cap that has several children
+ * its way, in a mapping, or with a process whose faults it sends. The slot points to the cap, so
+ * that moving a handle is one pointer and one generation. Closing a cap that has several children
  * leaves a tombstone (object NULL) in the tree; one with a single child or none
  * is spliced out. Only revoke kills what is below.
  *
@@ -18,7 +18,7 @@ struct process;
 struct thread;
 struct handle_table;
 
-enum cap_kind { CAP_HANDLE, CAP_MAPPING, CAP_TOMB };
+enum cap_kind { CAP_HANDLE, CAP_MAPPING, CAP_FAULTS, CAP_TOMB };
 #define CAP_DEPTH_MAX 16
 
 struct cap {
@@ -76,6 +76,10 @@ void handle_room_release(struct handle_table *t, unsigned n); /* what handle_roo
 bool cap_revoking(const struct cap *c);			      /* it or an ancestor */
 unsigned cap_depth(const struct cap *c);
 void cap_close(struct cap *c); /* end this capability; children re-parent */
+/* A child of `parent` with its rights that is in no table, for whoever `kind` says; it counts as a
+ * handle of `a`. *slot points to it as long as it lives. Errors as of handle_install. */
+must_check int cap_hold(struct cap *parent, enum cap_kind kind, struct account *a,
+			struct cap **slot);
 /* Close entries that have none of `keep_flags`, a slice of 64 from *cursor on; true: done. */
 bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *cursor);
 void handle_table_free(struct handle_table *t);

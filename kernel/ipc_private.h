@@ -93,8 +93,9 @@ static inline void call_settle(struct thread *client)
 	client->call_channel = NULL;
 }
 
-/* call_end.c */
-void client_fail(struct thread *client, int error); /* the call is over, with an error */
+/* call_end.c: the call is over, with an error. Out of all lists already (call_fail), or not. */
+void call_fail(struct thread *client, int error);
+void client_fail(struct thread *client, int error);
 /* A received call will not be answered: its channel or its sender is gone. Whoever holds it finds
  * it abandoned. */
 void call_cut(struct thread *client);
@@ -105,6 +106,16 @@ void request_forget(struct thread *server);
 /* The client goes, and with it perhaps its silo: nobody may go on working on its time, neither the
  * server, in whatever state it is, nor whom that has asked in turn. */
 void loan_end_now(struct thread *server);
+
+/* ---- faults as calls ----------------------------------------------------- */
+
+/* call.c: the faulting thread, which is current, calls by a sender that lives. */
+void call_fault(struct thread *cur, struct sender *s, uint32_t rights);
+/* fault_call.c: what the handler gets instead of words and data. */
+void fault_deliver(struct thread *client, struct thread *server);
+/* The handler's answer: 0, and the client can go on; or the handler's error. */
+must_check int fault_answer(struct thread *cur, struct thread *client, uint64_t tag);
+void fault_unanswered(struct thread *client, int error); /* call_fail of such a call */
 
 /* ---- answers ------------------------------------------------------------- */
 

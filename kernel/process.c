@@ -171,7 +171,7 @@ void process_destroy(struct object *o)
 {
 	struct process *p = process_of(o);
 
-	assert(list_empty(&p->threads));
+	assert(list_empty(&p->threads) && !p->faults);
 	handle_table_free(&p->table);
 	list_for_each_safe (w, &p->watches, struct watch, source_node)
 		watch_end(w);
@@ -232,6 +232,8 @@ void corpse_release(struct process *p)
 static void become_corpse(struct process *p)
 {
 	process_set_state(p, PROCESS_CORPSE);
+	if (p->faults)
+		cap_close(p->faults);
 	device_owner_died(p);
 	orphans_answer(p);
 	process_event(p, PROCESS_EV_EXIT, p->crash.reason ? p->crash.reason : (uint32_t)p->code);

@@ -37,6 +37,7 @@ struct process {
 	uint64_t cpu_ns;       /* of ended threads */
 	struct list work_node; /* processes whose table is being cleared */
 	uint32_t clear_cursor;
+	struct cap *faults;  /* the sender by which its faults are sent: fault_call.c */
 	struct list orphans; /* calls that its threads had in hand; thread.call_node */
 	char name[NAME_MAX_LEN];
 	struct account *account; /* counted; bears what it makes, and its limit of memory */

@@ -44,7 +44,7 @@ static bool deliver_caller(struct channel *ch, struct thread *t)
 			object_put(&s->object);
 			if (!err)
 				return true;
-			thread_wake(client, err);
+			call_fail(client, err);
 		}
 	}
 	return false;

@@ -124,7 +124,7 @@ int64_t sys_reply_violation(struct thread *cur, handle_t reply, uint32_t pledge)
 		return -EINVAL;
 	request_done(cur, client, cap);
 	loan_end_now(cur);
-	thread_wake(client, -EPERM);
+	call_fail(client, -EPERM);
 	if (!(client->process->pledges & pledge) && cur->process->silo->id < 1000) {
 		klog(LOG_IPC, LOG_WARN, "pid %lu %s: pledge violation %x", client->process->pid,
 		     client->process->name, pledge);

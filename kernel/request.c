@@ -19,6 +19,8 @@ static inline int answer_deliver(struct thread *cur, struct thread *client, uint
 {
 	if (unlikely(!tag_valid(tag)))
 		return -EMSGSIZE;
+	if (unlikely(client->fault_call))
+		return fault_answer(cur, client, tag);
 	REGS_RESULT(&client->regs) = 0;
 	if (unlikely(MSG_NHANDLES(tag))) {
 		unsigned n = MSG_NHANDLES(tag);

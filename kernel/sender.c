@@ -117,7 +117,7 @@ int64_t sys_sender_kill(struct thread *cur, handle_t channel, uint64_t badge)
 		list_for_each_safe (t, &s->channel->callers[b], struct thread, node)
 			if (t->call == s) {
 				call_leave(t);
-				thread_wake(t, -EPIPE);
+				call_fail(t, -EPIPE);
 			}
 	list_for_each_safe (t, &s->channel->unanswered, struct thread, call_node)
 		if (t->call_badge == badge)

@@ -180,7 +180,7 @@ bool upcall_enter(struct thread *t, const struct fault_info *f)
 	return true;
 }
 
-/* A fault that memory could not serve: own upcall, the watching handler, or the end. */
+/* A fault that memory could not serve: own upcall, a call, the watching handler, or the end. */
 static void fault_report(struct thread *cur, struct fault_info *f)
 {
 	struct process *p = cur->process;
@@ -194,6 +194,8 @@ static void fault_report(struct thread *cur, struct fault_info *f)
 		if (upcall_enter(cur, f))
 			return;
 	}
+	if (p->faults && fault_call(cur, f))
+		return;
 	if (!p->handler) {
 		thread_crash(cur, f->reason, f->code, f->address);
 		return;

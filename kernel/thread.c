@@ -167,7 +167,7 @@ static uint64_t wait_deadline(const struct thread *t, const struct timer *tm)
 {
 	switch ((enum thread_run)t->run) {
 	case THREAD_CALLING:
-	case THREAD_REPLY: return REGS_DEADLINE(&t->regs);
+	case THREAD_REPLY: return t->fault_call ? DEADLINE_NEVER : REGS_DEADLINE(&t->regs);
 	case THREAD_QUEUE:
 		if (!t->wants_registers)
 			return tm->deadline;
@@ -206,8 +206,9 @@ void thread_timeout(struct timer *tm)
 
 static bool waits_interruptibly(const struct thread *t)
 {
-	return t->run == THREAD_CALLING || t->run == THREAD_REPLY || t->run == THREAD_RECEIVE ||
-	       t->run == THREAD_QUEUE || t->run == THREAD_FUTEX || t->run == THREAD_SLEEP;
+	return ((t->run == THREAD_CALLING || t->run == THREAD_REPLY) && !t->fault_call) ||
+	       t->run == THREAD_RECEIVE || t->run == THREAD_QUEUE || t->run == THREAD_FUTEX ||
+	       t->run == THREAD_SLEEP;
 }
 
 /* ---- the end --------------------------------------------------------------------- */

@@ -36,6 +36,7 @@ struct thread {
 	uint64_t interrupt_arg;
 	bool stepping;
 	bool orphan;	     /* its call is in a process's `orphans`; call_channel counted */
+	bool fault_call;     /* its call is a fault: the registers are the program's */
 	uint32_t suspended;  /* count, and SUSPENDED_SILO; does not run while > 0 */
 	uint64_t suspending; /* object number of whom its thread_suspend waits to see stopped */
 	uint64_t affinity;   /* asked for */
@@ -77,7 +78,7 @@ struct thread {
 	bool pager_taken;
 	int pager_error; /* set by pager_fail or lateness before the restart */
 
-	/* THREAD_FAULTED, corpses */
+	/* THREAD_FAULTED, fault_call, corpses */
 	struct fault_record {
 		uint32_t reason;
 		uint64_t code, address, rip;

@@ -169,15 +169,10 @@ static uint64_t control_normal(void)
 	return (uint32_t)area->control;
 }
 
-/* Lock held. What arch_leave does when it changes threads. */
-static void state_save(struct thread *t)
+static void bases_save(struct thread *t)
 {
-	uint64_t fs, gs, xcr0 = control_normal();
+	uint64_t fs, gs;
 
-	__asm__ volatile("xsave64 (%0)"
-			 :
-			 : "r"(t->arch.fpu), "a"((uint32_t)xcr0), "d"(0)
-			 : "memory");
 	__asm__ volatile("rdfsbase %0\n\t"
 			 "swapgs\n\t"
 			 "rdgsbase %1\n\t"
@@ -187,16 +182,28 @@ static void state_save(struct thread *t)
 	t->arch.gs = gs;
 }
 
-bool arch_thread_saved(struct thread *t)
+/* Lock held. What arch_leave does when it changes threads. */
+static void state_save(struct thread *t)
 {
-	if (this_cpu()->loaded == t) {
+	uint64_t xcr0 = control_normal();
+
+	__asm__ volatile("xsave64 (%0)"
+			 :
+			 : "r"(t->arch.fpu), "a"((uint32_t)xcr0), "d"(0)
+			 : "memory");
+	bases_save(t);
+}
+
+void arch_bases_save(struct thread *t)
+{
+	if (this_cpu()->loaded != t)
+		return;
+	if (unlikely(this_cpu()->bases_off)) {
 		state_save(t);
 		state_drop(t);
+		return;
 	}
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (cpus[i].loaded == t)
-			return false;
-	return true;
+	bases_save(t);
 }
 
 void arch_release(void)

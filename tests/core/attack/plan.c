@@ -69,6 +69,7 @@ const struct plan plans[] = {
 	PLAN(process_pledge, "ww", 0, 0),
 	PLAN(cap_enter, "", 0, 0),
 	PLAN(process_open, "Lj", OBJ_PROCESS, 0),
+	PLAN(process_faults, "PS", 0, 2),
 	PLAN(thread_charge, "L", 0, 0),
 	PLAN(thread_create, "Ph", OBJ_THREAD, 0),
 	PLAN(thread_start, "T", 0, 0),
