@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * thread.c: birth, waiting, waking, end of threads.
+ * thread.c: birth, waiting, waking, suspension, end of threads. What else others do
+ * to one that lives (interrupt, look into it, step) is thread_control.c's.
  *
  * A thread that waits has one record: `run`, its list node, its timer. Whoever
  * wakes it takes it out of the list first. A thread that is killed while another
@@ -12,11 +13,6 @@
 #include "queue.h"
 #include "silo.h"
 #include "syscall.h"
-
-struct thread *thread_of(struct object *o)
-{
-	return container_of(o, struct thread, object);
-}
 
 static int message_page_make(struct thread *t, uint64_t addr)
 {
@@ -116,7 +112,7 @@ void thread_destroy(struct object *o)
 	kmem_free(t, sizeof(*t));
 }
 
-/* ---- waiting ------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------- */
 
 void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
 {
@@ -204,14 +200,75 @@ void thread_timeout(struct timer *tm)
 	thread_wake(t, was == THREAD_SLEEP ? 0 : -ETIMEDOUT);
 }
 
-static bool waits_interruptibly(const struct thread *t)
+/* ---- suspended ----------------------------------------------------------- */
+
+/* Nobody served a suspended receiver; what came meanwhile is given to it now. */
+void thread_unsuspended(struct thread *t)
 {
-	return ((t->run == THREAD_CALLING || t->run == THREAD_REPLY) && !t->fault_call) ||
-	       t->run == THREAD_RECEIVE || t->run == THREAD_QUEUE || t->run == THREAD_FUTEX ||
-	       t->run == THREAD_SLEEP;
+	if (t->suspended)
+		return;
+	if (t->run == THREAD_READY)
+		sched_ready(t);
+	else if (t->run == THREAD_QUEUE)
+		queue_poke(queue_of(t->source));
+	else if (t->run == THREAD_RECEIVE && channel_pending(channel_of(t->source)))
+		channel_notify(channel_of(t->source));
 }
 
-/* ---- the end --------------------------------------------------------------------- */
+int64_t sys_thread_suspend(struct thread *cur, handle_t thread)
+{
+	struct object *o;
+	struct thread *t;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	if (t->run == THREAD_DEAD)
+		return -ESRCH;
+	if (cur->suspending != t->object.id) {
+		if ((t->suspended & ~SUSPENDED_SILO) == 0xffff)
+			return -EDQUOT;
+		t->suspended++;
+		cur->suspending = t->object.id;
+		sched_remove(t);
+	}
+	if (t == cur) {
+		cur->suspending = 0;
+		REGS_RESULT(&cur->regs) = 0;
+		this_cpu()->resched = true;
+		return K_DONE;
+	}
+	if (t->run == THREAD_RUNNING) {
+		sched_kick(t->cpu);
+		return K_RESTART;
+	}
+	cur->suspending = 0;
+	return 0;
+}
+
+int64_t sys_thread_resume(struct thread *cur, handle_t thread)
+{
+	struct object *o;
+	struct thread *t;
+	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+
+	if (err)
+		return err;
+	t = thread_of(o);
+	if (t->run == THREAD_FAULTED) {
+		t->fault.reason = FAULT_NONE;
+		thread_wake(t, K_DONE);
+		return 0;
+	}
+	if (!(t->suspended & ~SUSPENDED_SILO))
+		return -EINVAL;
+	t->suspended--;
+	thread_unsuspended(t);
+	return 0;
+}
+
+/* ---- the end ------------------------------------------------------------- */
 
 void thread_ended_put(struct cpu *c, struct thread *next)
 {
@@ -290,7 +347,7 @@ const char *fault_name(uint32_t reason)
 	return reason < FAULT_REASONS ? names[reason] : "unknown fault";
 }
 
-/* ---- system calls ------------------------------------------------------------------ */
+/* ---- system calls -------------------------------------------------------- */
 
 int64_t sys_thread_create(struct thread *cur, handle_t process, uaddr_t args)
 {
@@ -354,247 +411,11 @@ int64_t sys_thread_exit(struct thread *cur, uint64_t clear, uint64_t block)
 	return K_DONE;
 }
 
-/* Nobody served a suspended receiver; what came meanwhile is given to it now. */
-void thread_unsuspended(struct thread *t)
-{
-	if (t->suspended)
-		return;
-	if (t->run == THREAD_READY)
-		sched_ready(t);
-	else if (t->run == THREAD_QUEUE)
-		queue_poke(queue_of(t->source));
-	else if (t->run == THREAD_RECEIVE && channel_pending(channel_of(t->source)))
-		channel_notify(channel_of(t->source));
-}
-
-int64_t sys_thread_suspend(struct thread *cur, handle_t thread)
-{
-	struct object *o;
-	struct thread *t;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
-
-	if (err)
-		return err;
-	t = thread_of(o);
-	if (t->run == THREAD_DEAD)
-		return -ESRCH;
-	if (cur->suspending != t->object.id) {
-		if ((t->suspended & ~SUSPENDED_SILO) == 0xffff)
-			return -EDQUOT;
-		t->suspended++;
-		cur->suspending = t->object.id;
-		sched_remove(t);
-	}
-	if (t == cur) {
-		cur->suspending = 0;
-		REGS_RESULT(&cur->regs) = 0;
-		this_cpu()->resched = true;
-		return K_DONE;
-	}
-	if (t->run == THREAD_RUNNING) {
-		sched_kick(t->cpu);
-		return K_RESTART;
-	}
-	cur->suspending = 0;
-	return 0;
-}
-
-int64_t sys_thread_resume(struct thread *cur, handle_t thread)
-{
-	struct object *o;
-	struct thread *t;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
-
-	if (err)
-		return err;
-	t = thread_of(o);
-	if (t->run == THREAD_FAULTED) {
-		t->fault.reason = FAULT_NONE;
-		thread_wake(t, K_DONE);
-		return 0;
-	}
-	if (!(t->suspended & ~SUSPENDED_SILO))
-		return -EINVAL;
-	t->suspended--;
-	thread_unsuspended(t);
-	return 0;
-}
-
-/* Enter the fault entry now, or leave the request for the next return to user mode. */
-bool thread_interrupt_deliver(struct thread *t)
-{
-	struct process *p = t->process;
-	uint64_t rip = REGS_IP(&t->regs);
-	struct fault_info f = {FAULT_INTERRUPT, t->interrupt_arg, 0, 0};
-
-	if (!p->fault_entry || !t->block || (rip >= p->shim_lo && rip < p->shim_hi))
-		return false;
-	if (!upcall_enter(t, &f))
-		return false;
-	t->interrupted = false;
-	return true;
-}
-
-/* End an interruptible wait with EINTR. */
-void thread_interrupt_wait(struct thread *t)
-{
-	if (!waits_interruptibly(t))
-		return;
-	thread_unwait(t);
-	thread_wake(t, -EINTR);
-	t->interrupted = t->process->fault_entry != 0;
-}
-
-int64_t sys_thread_interrupt(struct thread *cur, handle_t thread, uint64_t arg)
-{
-	struct object *o;
-	struct thread *t;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
-
-	if (err)
-		return err;
-	t = thread_of(o);
-	if (t->run == THREAD_DEAD || t->run == THREAD_NEW)
-		return -ESRCH;
-	t->interrupt_arg = arg;
-	t->interrupted = true;
-	if (waits_interruptibly(t))
-		thread_interrupt_wait(t);
-	else if (t->run == THREAD_RUNNING)
-		sched_kick(t->cpu);
-	return 0;
-}
-
-static int stopped_thread(struct thread *cur, handle_t thread, bool dead_too, struct thread **out)
-{
-	struct object *o;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
-
-	if (err)
-		return err;
-	*out = thread_of(o);
-	switch ((enum thread_run)(*out)->run) {
-	case THREAD_RUNNING: return -EBUSY;
-	case THREAD_NEW:
-	case THREAD_FAULTED: return 0;
-	case THREAD_DEAD: return dead_too ? 0 : -ESRCH;
-	case THREAD_READY:
-	case THREAD_CALLING:
-	case THREAD_REPLY:
-	case THREAD_RECEIVE:
-	case THREAD_QUEUE:
-	case THREAD_FUTEX:
-	case THREAD_PAGER:
-	case THREAD_SLEEP: return (*out)->suspended ? 0 : -EBUSY;
-	}
-	return -EBUSY;
-}
-
-int64_t sys_thread_state_get(struct thread *cur, handle_t thread, uint32_t what, uaddr_t out,
-			     uint64_t len)
-{
-	struct thread_regs regs;
-	struct thread *t;
-	int64_t err = stopped_thread(cur, thread, true, &t);
-
-	if (err)
-		return err;
-	if (what == THREAD_REGS) {
-		if (len < sizeof(regs))
-			return -EINVAL;
-		arch_regs_get(t, &regs);
-		err = copy_out(cur, out, &regs, sizeof(regs));
-		return err ? err : (int64_t)sizeof(regs);
-	}
-	if (what != THREAD_FPU || len < arch_fpu_size() || !t->arch.fpu)
-		return -EINVAL;
-	err = copy_out(cur, out, t->arch.fpu, arch_fpu_size());
-	return err ? err : (int64_t)arch_fpu_size();
-}
-
-int64_t sys_thread_state_set(struct thread *cur, handle_t thread, uint32_t what, uaddr_t in,
-			     uint64_t len)
-{
-	static uint8_t image[PAGE_SIZE]; /* [K] */
-	struct thread_regs regs;
-	struct thread *t;
-	int64_t err = stopped_thread(cur, thread, false, &t);
-
-	if (err)
-		return err;
-	if (what == THREAD_REGS) {
-		if (len != sizeof(regs))
-			return -EINVAL;
-		err = copy_in(cur, &regs, in, sizeof(regs));
-		if (err)
-			return err;
-		memory_call_drop(t);
-		return arch_regs_set(t, &regs);
-	}
-	if (what != THREAD_FPU || len != arch_fpu_size())
-		return -EINVAL;
-	err = copy_in(cur, image, in, len);
-	return err ? err : arch_fpu_set(t, image, len);
-}
-
-int64_t sys_thread_step(struct thread *cur, handle_t thread)
-{
-	struct thread *t;
-	int err = stopped_thread(cur, thread, false, &t);
-
-	if (err)
-		return err;
-	if (t->run != THREAD_FAULTED && t->run != THREAD_READY)
-		return -EBUSY;
-	arch_single_step(t, true);
-	t->stepping = true;
-	return sys_thread_resume(cur, thread);
-}
-
 int64_t sys_thread_yield(struct thread *cur)
 {
 	(void)cur;
 	this_cpu()->resched = true;
 	return 0;
-}
-
-int64_t sys_thread_affinity(struct thread *cur, handle_t thread, uint64_t mask)
-{
-	struct object *o;
-	struct thread *t;
-	uint64_t all = cpu_count == 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
-
-	if (err)
-		return err;
-	t = thread_of(o);
-	if (!(mask & t->process->silo->affinity & all))
-		return -EINVAL;
-	t->affinity = mask;
-	thread_cpus_set(t);
-	return 0;
-}
-
-int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)
-{
-	struct thread_info info = {0};
-	struct object *o;
-	struct thread *t;
-	int64_t err = object_find(cur, thread, OBJ_THREAD, RIGHT_READ, &o);
-
-	if (err)
-		return err;
-	t = thread_of(o);
-	info.id = t->object.id;
-	info.run = t->run;
-	info.suspended = t->suspended & ~SUSPENDED_SILO;
-	info.fault = t->fault.reason;
-	info.cpu = t->cpu ? t->cpu->index : 0;
-	info.fault_code = t->fault.code;
-	info.fault_address = t->fault.address;
-	info.fault_rip = t->fault.rip;
-	info.cpu_ns = cycles_to_ns(thread_cycles(t));
-	return copy_out(cur, out, &info, sizeof(info));
 }
 
 struct account *thread_account(const struct thread *cur)

@@ -107,7 +107,10 @@ struct account *thread_account(const struct thread *cur);
 
 #define SUSPENDED_SILO 0x80000000u /* its silo does not run */
 
-struct thread *thread_of(struct object *o);
+static inline struct thread *thread_of(struct object *o)
+{
+	return container_of(o, struct thread, object);
+}
 must_check int thread_make(struct process *p, struct aspace *as, const struct thread_args *a,
 			   struct thread **out);
 /* Park the current thread; cpu->cur becomes NULL. Deadline NEVER: no timer. */
@@ -129,7 +132,10 @@ struct fault_info;
 const char *fault_name(uint32_t reason);
 /* Enter the fault entry with a record in the thread's block; false: none, busy, or not writable. */
 must_check bool upcall_enter(struct thread *t, const struct fault_info *f);
+
+/* thread_control.c */
 /* An interrupt request meets a thread on its way to user mode; false: later. */
 bool thread_interrupt_deliver(struct thread *t);
-void thread_interrupt_wait(struct thread *t);
+void thread_interrupt_wait(struct thread *t); /* or in its wait, which ends with EINTR */
+
 extern struct thread *parked_flagged; /* syscall.c */
