@@ -37,6 +37,11 @@ struct watch {
 	struct account *account;
 };
 
+static inline struct queue *queue_of(struct object *o)
+{
+	return container_of(o, struct queue, object);
+}
+
 /* Something happened: wake a waiter or mark ready. */
 void watch_raise(struct watch *w, uint64_t data0, uint64_t data1);
 void watch_list_raise(struct list *source_list, uint32_t kind, uint64_t mask, uint64_t data0,
@@ -45,7 +50,6 @@ void watch_end(struct watch *w); /* unlink everywhere and free */
 /* A watch made by the kernel for a pager VMO (vmo.c). NULL: no memory. */
 struct watch *watch_make(struct queue *q, uint32_t kind, uint64_t key, struct account *a);
 void queue_poke(struct queue *q); /* a waiter became able to take what is ready */
-struct queue *queue_of(struct object *o);
 /* A channel in a queue got something: give it to a waiter, or mark ready. */
 void queue_channel_ready(struct channel *c);
 /* A waiter for this queue that takes registers, unlinked; NULL: none. */
