@@ -43,7 +43,10 @@ struct process {
 	struct account *account; /* counted; bears what it makes, and its limit of memory */
 };
 
-struct process *process_of(struct object *o);
+static inline struct process *process_of(struct object *o)
+{
+	return container_of(o, struct process, object);
+}
 /* Its account is the address space's, which then hangs below the silo, or a new one when another
  * process has that. One reference to the caller. -EINVAL, -EDQUOT, -ENOMEM. */
 must_check int process_make(struct silo *s, struct aspace *as, const struct process_args *a,
