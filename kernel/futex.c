@@ -58,6 +58,8 @@ int64_t sys_futex_wait(struct thread *cur, uint64_t addr, uint32_t value, uint64
 void futex_ring(uint64_t vmo, uint64_t offset, uint32_t n, int64_t *woken)
 {
 	struct bucket *b = bucket_of(vmo, offset);
+	struct watch_walk walk;
+	struct watch *w;
 
 	*woken = 0;
 	list_for_each_safe (t, &b->threads, struct thread, node) {
@@ -69,7 +71,8 @@ void futex_ring(uint64_t vmo, uint64_t offset, uint32_t n, int64_t *woken)
 		thread_wake(t, 0);
 		++*woken;
 	}
-	list_for_each_safe (w, &b->watches, struct watch, source_node)
+	watch_walk_begin(&walk, &b->watches);
+	while ((w = watch_walk_next(&walk)))
 		if (w->key_vmo == vmo && w->key_offset == offset)
 			watch_raise(w, 0, 0);
 }

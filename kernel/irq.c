@@ -126,7 +126,11 @@ void irq_init(void)
 
 static noinline void deliver_to_all(struct irq *i)
 {
-	list_for_each_safe (w, &i->watches, struct watch, source_node)
+	struct watch_walk walk;
+	struct watch *w;
+
+	watch_walk_begin(&walk, &i->watches);
+	while ((w = watch_walk_next(&walk)))
 		watch_raise(w, 0, 0);
 }
 

@@ -169,10 +169,8 @@ void process_destroy(struct object *o)
 {
 	struct process *p = process_of(o);
 
-	assert(list_empty(&p->threads) && !p->faults);
+	assert(list_empty(&p->threads) && list_empty(&p->watches) && !p->faults);
 	handle_table_free(&p->table);
-	list_for_each_safe (w, &p->watches, struct watch, source_node)
-		watch_end(w);
 	if (p->state != PROCESS_GONE)
 		silo_process_gone(p->silo, p);
 	list_del(&p->silo_node);

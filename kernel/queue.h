@@ -42,6 +42,36 @@ static inline struct queue *queue_of(struct object *o)
 	return container_of(o, struct queue, object);
 }
 
+/*
+ * Going through a source's watches while they are raised: raising one may end it, and others of its
+ * queue with it. watch_end moves `next` of every walk on. A walk goes on until it answers NULL.
+ */
+struct watch_walk {
+	struct list *head, *next;
+	struct watch_walk *outer;
+};
+extern struct watch_walk *watch_walks; /* [K] those under way */
+
+static inline void watch_walk_begin(struct watch_walk *walk, struct list *head)
+{
+	walk->head = head;
+	walk->next = head->next;
+	walk->outer = watch_walks;
+	watch_walks = walk;
+}
+
+static inline struct watch *watch_walk_next(struct watch_walk *walk)
+{
+	struct list *node = walk->next;
+
+	if (node == walk->head) {
+		watch_walks = walk->outer;
+		return NULL;
+	}
+	walk->next = node->next;
+	return container_of(node, struct watch, source_node);
+}
+
 /* Something happened: wake a waiter or mark ready. */
 void watch_raise(struct watch *w, uint64_t data0, uint64_t data1);
 void watch_list_raise(struct list *source_list, uint32_t kind, uint64_t mask, uint64_t data0,

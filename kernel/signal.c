@@ -46,6 +46,8 @@ int64_t sys_signal_set(struct thread *cur, handle_t signal, uint64_t clear, uint
 {
 	struct object *o;
 	struct signal *s;
+	struct watch *w;
+	struct watch_walk walk;
 	uint64_t old, raised;
 	int err = object_find(cur, signal, OBJ_SIGNAL, RIGHT_WRITE, &o);
 
@@ -55,7 +57,8 @@ int64_t sys_signal_set(struct thread *cur, handle_t signal, uint64_t clear, uint
 	old = s->word;
 	s->word = (old & ~clear) | set;
 	raised = s->word;
-	list_for_each_safe (w, &s->watches, struct watch, source_node)
+	watch_walk_begin(&walk, &s->watches);
+	while ((w = watch_walk_next(&walk)))
 		if ((raised & w->arg) && (!(w->flags & WATCH_EDGE) || (raised & ~old & w->arg)))
 			watch_raise(w, raised, 0);
 	return word_result(cur, old);

@@ -100,7 +100,11 @@ void watch_raise(struct watch *w, uint64_t data0, uint64_t data1)
 void watch_list_raise(struct list *source_list, uint32_t kind, uint64_t mask, uint64_t data0,
 		      uint64_t data1)
 {
-	list_for_each_safe (w, source_list, struct watch, source_node)
+	struct watch_walk walk;
+	struct watch *w;
+
+	watch_walk_begin(&walk, source_list);
+	while ((w = watch_walk_next(&walk)))
 		if (w->kind == kind && (!w->arg || (w->arg & mask)))
 			watch_raise(w, data0, data1);
 }
@@ -114,6 +118,8 @@ void queue_channel_ready(struct channel *ch)
 	if (!list_empty(&w->queue->waiters))
 		queue_wake(w->queue);
 }
+
+struct watch_walk *watch_walks;
 
 /* ---- life ---------------------------------------------------------------- */
 
@@ -162,6 +168,9 @@ void watch_end(struct watch *w)
 	struct object *source = w->source;
 
 	source_forget(w);
+	for (struct watch_walk *walk = watch_walks; walk; walk = walk->outer)
+		if (walk->next == &w->source_node)
+			walk->next = w->source_node.next;
 	timer_disarm(&w->timer);
 	list_del(&w->ready_node);
 	list_del(&w->source_node);

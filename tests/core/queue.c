@@ -100,6 +100,57 @@ static void signal_word(void)
 	core_close(signal);
 }
 
+/* ---- several who wait ------------------------------------------------------------------------ */
+
+static handle_t shared_queue;
+static int64_t second_got;
+
+/* Exits with the number of events that it got before the queue was closed. */
+static int role_slow_waiter(void)
+{
+	struct event e;
+	int64_t n = sys_queue_wait(boot_handle("queue"), &e, 1, DEADLINE_NEVER);
+
+	return n == -EPIPE || n == -EBADF ? 0 : (int)n;
+}
+
+static void wait_for_two(uint64_t arg)
+{
+	struct event e[2];
+
+	(void)arg;
+	second_got = sys_queue_wait(shared_queue, e, 2, core_soon());
+}
+
+/* A waiter of a lower band is told first, and leaves the event in the queue until it runs;
+ * meanwhile the same signal is set again, and who waits behind it takes both events: the watch that
+ * is to be raised next has ended before its turn. (On several CPUs the first may be quicker.) */
+static void oneshots_end_each_other(void)
+{
+	static struct core_native second;
+	handle_t signal = TAKE(sys_signal_create(0)), silo = core_silo_make(1500, 0, NULL);
+	struct spawn_handle give = {"queue", HANDLE_NONE, RIGHTS_SAME, 0, 0};
+	struct process_info info;
+	struct spawned first;
+
+	give.handle = shared_queue = TAKE(sys_queue_create());
+	core_spawn(&first, "slow_waiter", NULL, silo, &give, 1);
+	core_until(first.thread, THREAD_QUEUE);
+	core_native_start(&second, wait_for_two, 0);
+	core_until(second.thread, THREAD_QUEUE);
+	CHECK(sys_queue_add(shared_queue, signal, EVENT_SIGNAL, 1, WATCH_ONESHOT, 1) > 0);
+	CHECK(sys_queue_add(shared_queue, signal, EVENT_SIGNAL, 2, WATCH_ONESHOT, 2) > 0);
+	CHECK_EQ(sys_signal_set(signal, 0, 2), 0);
+	CHECK_EQ(sys_signal_set(signal, 0, 1), 2);
+	core_native_join(&second);
+	OK(sys_handle_revoke(shared_queue)); /* the other process's */
+	core_close(shared_queue);
+	CHECK(core_wait(&first, &info));
+	CHECK_EQ(info.code + second_got, 2);
+	core_silo_end(silo);
+	core_close(signal);
+}
+
 static void level_edge_oneshot(void)
 {
 	handle_t queue = TAKE(sys_queue_create()), signal = TAKE(sys_signal_create(0));
@@ -303,6 +354,7 @@ const struct core_test core_tests[] = {
 	{"timer_period", timer_period},
 	{"signal_word", signal_word},
 	{"level_edge_oneshot", level_edge_oneshot},
+	{"oneshots_end_each_other", oneshots_end_each_other},
 	{"many_at_once", many_at_once},
 	{"watched_memory", watched_memory},
 	{"shared_memory", shared_memory},
@@ -312,4 +364,5 @@ const struct core_test core_tests[] = {
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {{"ring", role_ring}, {"exit", role_exit}, {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"ring", role_ring}, {"exit", role_exit}, {"slow_waiter", role_slow_waiter}, {NULL, NULL}};
