@@ -109,11 +109,23 @@ int64_t sys_reply_write(struct thread *cur, handle_t reply, uint64_t offset, uad
 	return reply_copy(cur, reply, offset, in, len, true);
 }
 
+/* Who is to end for what it sent: a process without the pledge, if one of the system says so. */
+static void violator_end(const struct thread *cur, struct process *p, uint32_t pledge, uint64_t rip)
+{
+	struct fault_record crash = {.reason = FAULT_NONE, .rip = rip};
+
+	if ((p->pledges & pledge) || cur->process->silo->id >= 1000)
+		return;
+	klog(LOG_IPC, LOG_WARN, "pid %lu %s: pledge violation %x", p->pid, p->name, pledge);
+	process_end(p, -EPERM, &crash);
+}
+
 int64_t sys_reply_violation(struct thread *cur, handle_t reply, uint32_t pledge)
 {
-	struct fault_record crash = {FAULT_NONE, 0, 0, 0};
 	struct thread *client;
+	struct process *p;
 	struct cap *cap;
+	uint64_t rip;
 	int err = request_find(cur, reply, &client, &cap);
 
 	if (err)
@@ -122,14 +134,13 @@ int64_t sys_reply_violation(struct thread *cur, handle_t reply, uint32_t pledge)
 		return -ECANCELED;
 	if (!pledge || (pledge & ~PLEDGES_ALL))
 		return -EINVAL;
+	p = client->process;
+	rip = REGS_IP(&client->regs);
+	object_get(&p->object); /* the answer may end it, if it is a fault's */
 	request_done(cur, client, cap);
 	loan_end_now(cur);
 	call_fail(client, -EPERM);
-	if (!(client->process->pledges & pledge) && cur->process->silo->id < 1000) {
-		klog(LOG_IPC, LOG_WARN, "pid %lu %s: pledge violation %x", client->process->pid,
-		     client->process->name, pledge);
-		crash.rip = REGS_IP(&client->regs);
-		process_end(client->process, -EPERM, &crash);
-	}
+	violator_end(cur, p, pledge, rip);
+	object_put(&p->object);
 	return 0;
 }

@@ -148,7 +148,8 @@ void sys_ipc_reply_wait(struct thread *cur)
 		request_done(cur, client, cap);
 	if (unlikely(cur->client || cur->client_gone))
 		request_forget(cur); /* not answered now: it would be lost behind the next one */
-	receive(cur, source, deadline);
+	if (likely(cur->run == THREAD_RUNNING)) /* a fault of its own process ends cur, too */
+		receive(cur, source, deadline);
 	if (!cpu->cur) { /* parked */
 		loan_end(cur);
 		if (likely(client) && sched_can_switch(cpu, client)) {
