@@ -1,109 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * handle.c: handle tables and the derivation tree. See handle.h for the model.
+ * handle.c: handle tables, and capabilities in their slots. See handle.h for the model.
  *
- * The tree is at most CAP_DEPTH_MAX deep, tombstones included, so walks upward
- * are bounded; walks downward happen only in revoke, a slice at a time.
+ * A slot's generation goes up when it is emptied, so a number never comes to mean
+ * something else. Room is made and charged first (handle_room); moves then cannot fail.
+ *
+ * The derivation tree is derivation.c's.
  */
 #include "handle.h"
 #include "memory.h"
 #include "process.h"
 #include "silo.h"
-#include "syscall.h"
+#include "slice.h"
 
-#define SLICE_CAPS 64
+struct process *clearing_process;
 
-/* ---- tree ---------------------------------------------------------------- */
-
-void cap_link_child(struct cap *parent, struct cap *node)
-{
-	node->parent = parent;
-	node->prev = NULL;
-	node->next = NULL;
-	if (!parent)
-		return;
-	node->next = parent->child;
-	if (parent->child)
-		parent->child->prev = node;
-	parent->child = node;
-}
-
-static void tree_remove(struct cap *node)
-{
-	if (node->prev)
-		node->prev->next = node->next;
-	else if (node->parent)
-		node->parent->child = node->next;
-	if (node->next)
-		node->next->prev = node->prev;
-	node->parent = node->next = node->prev = NULL;
-}
-
-static void cap_free(struct cap *c)
-{
-	account_put(c->account);
-	kmem_free(c, sizeof(*c));
-}
-
-static bool has_one_child(const struct cap *c)
-{
-	return c->child && !c->child->next;
-}
-
-/* Let the only child take the place of `c`. */
-static void splice_child(struct cap *c)
-{
-	struct cap *child = c->child, *parent = c->parent;
-
-	tree_remove(child);
-	tree_remove(c);
-	cap_link_child(parent, child);
-}
-
-/* Free tombstones above that have at most one child left. */
-static void tombs_collapse(struct cap *c)
-{
-	while (c && c->kind == CAP_TOMB) {
-		struct cap *parent = c->parent;
-
-		if (!c->child)
-			tree_remove(c);
-		else if (has_one_child(c))
-			splice_child(c);
-		else
-			return;
-		cap_free(c);
-		c = parent;
-	}
-}
-
-void cap_unlink(struct cap *node)
-{
-	struct cap *parent = node->parent;
-
-	assert(!node->child);
-	tree_remove(node);
-	tombs_collapse(parent);
-}
-
-unsigned cap_depth(const struct cap *c)
-{
-	unsigned depth = 0;
-
-	for (; c; c = c->parent)
-		depth++;
-	return depth;
-}
-
-bool cap_revoking(const struct cap *c)
-{
-	for (; c; c = c->parent)
-		if (c->revoking)
-			return true;
-	return false;
-}
-
-/* ---- table --------------------------------------------------------------- */
+/* ---- slots --------------------------------------------------------------- */
 
 static struct handle_slot *slot_at(struct handle_table *t, uint32_t index)
 {
@@ -119,15 +31,6 @@ handle_t handle_number(const struct cap *c)
 {
 	assert(c->table);
 	return slot_at(c->table, c->index)->gen << HANDLE_SLOT_BITS | c->index;
-}
-
-void handle_table_init(struct handle_table *t, struct process *p, struct account *a)
-{
-	memset(t, 0, sizeof(*t));
-	t->free = HANDLE_SLOTS_MAX;
-	t->process = p;
-	t->account = a;
-	account_get(a);
 }
 
 static int table_grow(struct handle_table *t)
@@ -209,6 +112,8 @@ void handle_room_release(struct handle_table *t, unsigned n)
 {
 	account_uncharge(t->account, RES_HANDLES, n);
 }
+
+/* ---- capabilities -------------------------------------------------------- */
 
 static struct cap *cap_new(struct account *a, struct object *o, uint32_t rights)
 {
@@ -308,7 +213,6 @@ handle_t cap_attach(struct handle_table *t, struct cap *c)
 void cap_close(struct cap *c)
 {
 	struct object *o = c->object;
-	struct cap *parent = c->parent;
 
 	if (c->table) {
 		account_uncharge(c->table->account, RES_HANDLES, 1);
@@ -322,18 +226,19 @@ void cap_close(struct cap *c)
 	c->slot = NULL;
 	c->table = NULL;
 	c->object = NULL;
-	if (c->child && !has_one_child(c)) {
-		c->kind = CAP_TOMB;
-		c->revoking = false;
-	} else {
-		if (c->child)
-			splice_child(c);
-		else
-			tree_remove(c);
-		cap_free(c);
-		tombs_collapse(parent);
-	}
+	cap_bury(c);
 	object_handle_gone(o);
+}
+
+/* ---- tables -------------------------------------------------------------- */
+
+void handle_table_init(struct handle_table *t, struct process *p, struct account *a)
+{
+	memset(t, 0, sizeof(*t));
+	t->free = HANDLE_SLOTS_MAX;
+	t->process = p;
+	t->account = a;
+	account_get(a);
 }
 
 bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *cursor)
@@ -351,8 +256,6 @@ bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *c
 	}
 	return true;
 }
-
-struct process *clearing_process;
 
 static void table_adopt(struct handle_table *t)
 {
@@ -386,7 +289,7 @@ void handle_table_free(struct handle_table *t)
 	t->account = NULL;
 }
 
-/* ---- same numbers in another table ------------------------------------------ */
+/* ---- same numbers in another table --------------------------------------- */
 
 /* Give `to` as many slots as `from` has, all off the free list. */
 static int table_mirror(struct handle_table *to, const struct handle_table *from)
@@ -468,158 +371,4 @@ int handle_table_split(struct handle_table *to, struct handle_table *from)
 	}
 	table_refree(to, from);
 	return 0;
-}
-
-/* ---- system calls ------------------------------------------------------------ */
-
-int64_t sys_handle_close(struct thread *cur, handle_t h)
-{
-	struct cap *c;
-	int err = cap_find(cur, h, OBJ_NONE, 0, &c);
-
-	if (!err)
-		cap_close(c);
-	return err;
-}
-
-int64_t sys_handle_dup(struct thread *cur, handle_t h, uint32_t rights)
-{
-	struct cap *c;
-	handle_t out;
-	int err = cap_find(cur, h, OBJ_NONE, 0, &c);
-
-	if (err)
-		return err;
-	if (c->object->type == OBJ_REPLY)
-		return -EINVAL; /* one-shot */
-	if (rights == RIGHTS_SAME)
-		rights = c->rights;
-	if (rights & ~c->rights)
-		return -EPERM;
-	err = handle_install(&cur->process->table, c->object, rights, c, &out);
-	return err ? err : (int64_t)out;
-}
-
-int64_t sys_handle_shrink(struct thread *cur, handle_t h, uint32_t rights)
-{
-	struct cap *c;
-	int err = cap_find(cur, h, OBJ_NONE, 0, &c);
-
-	if (!err)
-		c->rights &= rights;
-	return err;
-}
-
-/* Kill the leaf that the leftmost path leads to; false: a mapping has more than one slice. */
-static bool kill_one_below(struct cap *root)
-{
-	struct cap *c = root->child, *parent;
-	bool tomb;
-
-	while (c->child)
-		c = c->child;
-	parent = c->parent;
-	switch ((enum cap_kind)c->kind) {
-	case CAP_HANDLE:
-	case CAP_FAULTS: cap_close(c); break;
-	case CAP_MAPPING:
-		tomb = parent->kind == CAP_TOMB; /* may go with its last child */
-		mapping_revoked(c);
-		return !tomb && parent->child != c;
-	case CAP_TOMB:
-		cap_unlink(c);
-		cap_free(c);
-		break;
-	}
-	return true;
-}
-
-int64_t sys_handle_revoke(struct thread *cur, handle_t h)
-{
-	struct cap *c;
-	int err = cap_find(cur, h, OBJ_NONE, RIGHT_REVOKE, &c);
-
-	if (err)
-		return err;
-	c->revoking = true;
-	for (unsigned i = 0; i < SLICE_CAPS && c->child && kill_one_below(c); i++)
-		;
-	if (c->child)
-		return K_RESTART;
-	c->revoking = false;
-	return 0;
-}
-
-static void info_fill(struct handle_info *info, const struct cap *c)
-{
-	const struct object *o = c->object;
-
-	memset(info, 0, sizeof(*info));
-	info->type = o->type;
-	info->rights = c->rights;
-	info->flags = c->flags;
-	info->refs = o->refs;
-	info->id = o->id;
-	info->handle = handle_number(c);
-	info->silo = account_of_silo(o->account)->silo;
-}
-
-int64_t sys_handle_info(struct thread *cur, handle_t h, uaddr_t out)
-{
-	struct handle_info info;
-	struct cap *c;
-	int err = cap_find(cur, h, OBJ_NONE, 0, &c);
-
-	if (err)
-		return err;
-	info_fill(&info, c);
-	if (c->object->type == OBJ_SENDER && (c->rights & RIGHT_MANAGE))
-		info.badge = sender_badge(c->object);
-	return copy_out(cur, out, &info, sizeof(info));
-}
-
-int64_t sys_ipc_rights(struct thread *cur, handle_t h, uaddr_t out)
-{
-	struct handle_info info;
-	struct cap *c;
-	int err = cap_find(cur, h, OBJ_SENDER, 0, &c);
-
-	if (err)
-		return err;
-	info_fill(&info, c);
-	return copy_out(cur, out, &info, sizeof(info));
-}
-
-int64_t sys_handle_flags(struct thread *cur, handle_t h, uint32_t set, uint32_t clear)
-{
-	struct cap *c;
-	int err = cap_find(cur, h, OBJ_NONE, 0, &c);
-
-	if (err)
-		return err;
-	if ((set | clear) & ~(HANDLE_INHERIT | HANDLE_STAY))
-		return -EINVAL;
-	c->flags = (c->flags & ~clear) | set;
-	return 0;
-}
-
-int64_t sys_handle_list(struct thread *cur, handle_t process, uint32_t start, uaddr_t infos,
-			uint32_t n)
-{
-	struct handle_info batch[16];
-	struct object *o;
-	struct handle_table *t;
-	unsigned count = 0;
-	int64_t err = object_find(cur, process, OBJ_PROCESS, RIGHT_READ, &o);
-
-	if (err)
-		return err;
-	t = &process_of(o)->table;
-	if (n > array_len(batch))
-		n = array_len(batch);
-	for (uint32_t i = start; i < t->slots && count < n; i++)
-		if (handle_at(t, i))
-			info_fill(&batch[count++], handle_at(t, i));
-	err = count ? copy_out(cur, infos, batch, count * sizeof(batch[0])) : 0;
-	return err ? err : (int64_t)count;
 }

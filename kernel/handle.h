@@ -34,6 +34,24 @@ struct cap {
 	struct account *account;		  /* charged for it */
 };
 
+static inline unsigned cap_depth(const struct cap *c)
+{
+	unsigned depth = 0;
+
+	for (; c; c = c->parent)
+		depth++;
+	return depth;
+}
+
+/* Is revoke at work on it or an ancestor? */
+static inline bool cap_revoking(const struct cap *c)
+{
+	for (; c; c = c->parent)
+		if (c->revoking)
+			return true;
+	return false;
+}
+
 struct handle_slot {
 	struct cap *cap;    /* NULL: free */
 	uint32_t gen;	    /* of the handle that stands here, or will next */
@@ -73,8 +91,6 @@ handle_t cap_attach(struct handle_table *t, struct cap *c);
 void cap_post(struct cap *c, struct cap **array, unsigned index);
 void message_handle_gone(struct cap *c);		      /* in message.c: it ends there */
 void handle_room_release(struct handle_table *t, unsigned n); /* what handle_room took, unused */
-bool cap_revoking(const struct cap *c);			      /* it or an ancestor */
-unsigned cap_depth(const struct cap *c);
 void cap_close(struct cap *c); /* end this capability; children re-parent */
 /* A child of `parent` with its rights that is in no table, for whoever `kind` says; it counts as a
  * handle of `a`. *slot points to it as long as it lives. Errors as of handle_install. */
@@ -85,6 +101,10 @@ bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *c
 void handle_table_free(struct handle_table *t);
 void handle_table_swap(struct handle_table *a, struct handle_table *b); /* contents, not owners */
 extern struct process *clearing_process; /* [K] whose table a cleanup slice is closing */
+
+/* derivation.c: it leaves the tree, or stays in it as a tombstone. Its slot, object and table are
+ * NULL already. */
+void cap_bury(struct cap *c);
 
 /* Mappings (aspace.c): the node lives inside the mapping. */
 void cap_link_child(struct cap *parent, struct cap *node);
