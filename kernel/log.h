@@ -43,4 +43,15 @@ extern bool panicking; /* log lines go to the UART, whoever owns it */
 uint64_t random_u64(void);
 void random_init(void);
 void random_bytes(void *out, size_t n);
-void random_stir(uint64_t jitter); /* from interrupts */
+/* The moments of interrupts, gathered until the generator is used next. */
+struct random_stirred {
+	uint64_t word[4];
+	uint32_t count;
+};
+extern struct random_stirred random_stirred; /* [K] */
+static inline void random_stir(uint64_t jitter)
+{
+	uint64_t *word = &random_stirred.word[random_stirred.count++ & 3];
+
+	*word = (*word << 7 | *word >> 57) ^ jitter;
+}

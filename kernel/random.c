@@ -21,16 +21,8 @@
 #define HARDWARE_BYTES 65536u /* given out between two questions to the processor */
 
 static struct drbg drbg;
-static uint64_t stirred[4];
-static unsigned stirs;
+struct random_stirred random_stirred;
 static uint64_t given; /* bytes since the processor was asked */
-
-void random_stir(uint64_t jitter)
-{
-	uint64_t *word = &stirred[stirs++ & 3];
-
-	*word = (*word << 7 | *word >> 57) ^ jitter;
-}
 
 static void mix_hardware(void)
 {
@@ -45,10 +37,10 @@ static void mix_hardware(void)
 
 static void mix_stirred(void)
 {
-	if (stirs < STIRS_TO_MIX)
+	if (random_stirred.count < STIRS_TO_MIX)
 		return;
-	drbg_mix(&drbg, stirred, sizeof(stirred));
-	stirs = 0;
+	drbg_mix(&drbg, random_stirred.word, sizeof(random_stirred.word));
+	random_stirred.count = 0;
 }
 
 /* Differences of the cycle counter around work whose length depends on earlier readings. */

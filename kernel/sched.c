@@ -391,29 +391,38 @@ static inline void requeue_current(struct cpu *c)
 		enqueue(t);
 }
 
-/* c's next, if nobody who waits should come before it; it was in no run queue. */
-static inline struct thread *next_take(struct cpu *c)
+/* The same in this band or a higher one. */
+static inline bool anyone_ready_in(unsigned band)
 {
-	struct thread *t = c->next;
-	struct sched_entity *e;
+	return !list_empty(&bands[BAND_CRITICAL]) ||
+	       (band >= BAND_SYSTEM && !list_empty(&bands[BAND_SYSTEM])) ||
+	       (band >= BAND_USER && !list_empty(&bands[BAND_USER]));
+}
 
-	if (!t)
-		return NULL;
-	e = &t->payer->entity[t->band];
-	for (unsigned b = 0; b <= t->band; b++)
-		if (unlikely(!list_empty(&bands[b]))) {
-			next_enqueue(c);
-			return NULL;
-		}
-	if (unlikely(t->payer->held)) {
-		next_enqueue(c);
-		return NULL;
-	}
+/* It is c's next no longer, but runs: a newcomer in its band. */
+static inline void next_begin(struct cpu *c, struct thread *t)
+{
+	struct sched_entity *e = &t->payer->entity[t->band];
+
 	if (e->vtime < band_vtime[t->band])
 		e->vtime = band_vtime[t->band];
 	band_vtime[t->band] = e->vtime;
 	c->next = NULL;
 	t->on_queue = false;
+}
+
+/* c's next, if nobody who waits should come before it; it was in no run queue. */
+static inline struct thread *next_take(struct cpu *c)
+{
+	struct thread *t = c->next;
+
+	if (!t)
+		return NULL;
+	if (unlikely(anyone_ready_in(t->band) || t->payer->held)) {
+		next_enqueue(c);
+		return NULL;
+	}
+	next_begin(c, t);
 	return t;
 }
 
@@ -470,12 +479,22 @@ static inline void slice_begin(struct cpu *c, const struct silo *payer)
 	}
 }
 
+/* It lost this CPU and waits; another may have room. */
+static noinline void offer(struct cpu *c, const struct thread *before)
+{
+	struct cpu *other = kick_choose(before);
+
+	if (other && other != c)
+		sched_kick(other);
+	else if (!other)
+		share_among(before);
+}
+
 void sched_pick(void)
 {
 	struct cpu *c = this_cpu();
 	struct thread *next, *before = c->cur;
 	struct sched_entity *charged;
-	struct cpu *other;
 
 	charged = charge(c);
 	if (before && unlikely(before->dying)) {
@@ -495,13 +514,47 @@ void sched_pick(void)
 	} else {
 		c->payer = NULL;
 	}
-	if (cpu_count == 1 || !before || before == next || !before->on_queue)
-		return;
-	other = kick_choose(before);
-	if (other && other != c) /* it lost this CPU; another may have room */
-		sched_kick(other);
-	else if (!other)
-		share_among(before);
+	if (cpu_count > 1 && before && before != next && before->on_queue)
+		offer(c, before);
+}
+
+bool sched_preempt(struct cpu *c)
+{
+	struct thread *next = c->next, *before = c->cur;
+	struct silo *payer = c->payer;
+	struct sched_entity *e;
+	uint64_t now, cycles;
+	unsigned b;
+
+	if (!next || !before || thread_flagged(before) || before->suspended)
+		return false;
+	b = before->band;
+	if (anyone_ready_in(b) || payer->quotas || payer->held || next->payer->quotas ||
+	    next->payer->held)
+		return false;
+	now = arch_cycles();
+	cycles = now - c->since; /* as charge does */
+	e = &payer->entity[b];
+	before->cpu_ns += cycles;
+	payer->cpu_cycles += cycles;
+	e->vtime += cycles * payer->share_cost >> SHARE_SHIFT;
+	before->run = THREAD_READY; /* alone in its band, whose virtual time it made */
+	before->on_queue = true;
+	list_add_tail(&e->threads, &before->node);
+	list_add_tail(&bands[b], &e->node);
+	e->linked = true;
+	next_begin(c, next);
+	next->run = THREAD_RUNNING;
+	next->cpu = c;
+	c->cur = next;
+	c->payer = next->payer;
+	c->resched = false;
+	c->since = now;
+	c->slice_end = arch_time_at(now) + SLICE_NS;
+	stat_switches++;
+	if (cpu_count > 1)
+		offer(c, before);
+	return true;
 }
 
 uint64_t thread_cycles(const struct thread *t)

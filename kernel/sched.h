@@ -19,10 +19,20 @@ struct sched_entity {
 	bool linked;
 };
 
-void sched_ready(struct thread *t);  /* put into a run queue; kicks a CPU */
+void sched_ready(struct thread *t); /* put into a run queue; kicks a CPU */
+/* A thread whose wait is over and whose registers are set: thread_wake with K_DONE. */
+static inline void thread_woken(struct thread *t)
+{
+	timer_disarm(&t->timer);
+	t->run = THREAD_READY;
+	sched_ready(t);
+}
 void sched_remove(struct thread *t); /* take out of its run queue */
 void sched_pick(void);		     /* choose cpu->cur (or NULL) and arm the timer */
-void sched_charge(struct cpu *c);    /* bring the payer's time up to date */
+/* The same in the usual case after an interrupt: whom it woke, of a higher band, goes on here, and
+ * who ran waits alone in its band. False: nothing has changed. */
+must_check bool sched_preempt(struct cpu *c);
+void sched_charge(struct cpu *c); /* bring the payer's time up to date */
 /* Direct switch to a thread that waits: no run queue, no new slice; `payer` stays in charge. */
 static inline void sched_switch(struct cpu *c, struct thread *to)
 {
@@ -40,7 +50,7 @@ void sched_soon(struct cpu *c); /* enter the kernel again within 100 us, and pic
 /* Before leaving: this CPU's one-shot covers timers and slice. */
 static inline void sched_timer_check(struct cpu *c)
 {
-	uint64_t first = timer_next();
+	uint64_t first = timer_first;
 
 	if (c->slice_end < first)
 		first = c->slice_end;

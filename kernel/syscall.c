@@ -105,6 +105,18 @@ static void cleanup(void)
 	thread_ended_put(this_cpu(), NULL); /* thread_end has set cleanup_pending */
 }
 
+/* cur is chosen and may go on: time, and out. */
+static inline __attribute__((always_inline)) noreturn void leave(struct cpu *c)
+{
+	sched_timer_check(c);
+	c->attention = false;
+	if (unlikely(lock_measured)) {
+		hold_measure();
+		c->attention = true;
+	}
+	arch_leave();
+}
+
 noreturn void kernel_leave(void)
 {
 	struct cpu *c = this_cpu();
@@ -129,13 +141,7 @@ noreturn void kernel_leave(void)
 		thread_ended_put(c, NULL);
 		sched_soon(c);
 	}
-	sched_timer_check(c);
-	c->attention = false;
-	if (unlikely(lock_measured)) {
-		hold_measure();
-		c->attention = true;
-	}
-	arch_leave();
+	leave(c);
 }
 
 int64_t sys_null(struct thread *cur)
@@ -230,10 +236,13 @@ noreturn void kernel_interrupt(unsigned vector)
 	lock_kernel();
 	hold_is(vector);
 	stat_interrupts++;
-	if (vector)
+	if (vector) {
 		irq_raise(vector);
-	else
+		if (!cleanup_pending && sched_preempt(c) && !thread_flagged(c->cur))
+			leave(c);
+	} else {
 		sched_tick(c, arch_now());
+	}
 	kernel_leave();
 }
 

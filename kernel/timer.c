@@ -4,14 +4,21 @@
  *
  * Insert and find-min take constant time, removal is logarithmic when averaged
  * over many. Whoever inserts a new earliest deadline makes its own CPU's
- * one-shot cover it (sched.c asks timer_next() before leaving the kernel).
+ * one-shot cover it (sched.c asks timer_first before leaving the kernel).
  */
 #include "timer.h"
 #include "cpu.h"
 
 #define FIRE_MAX 64
 
-struct timer *timer_root;
+static struct timer *timer_root; /* the earliest */
+uint64_t timer_first = DEADLINE_NEVER;
+
+static void root_set(struct timer *t)
+{
+	timer_root = t;
+	timer_first = t ? t->deadline : DEADLINE_NEVER;
+}
 
 /* Link two heaps; both are roots without siblings. */
 static struct timer *meld(struct timer *a, struct timer *b)
@@ -64,7 +71,7 @@ void timer_disarm_armed(struct timer *t)
 {
 	t->armed = false;
 	if (t == timer_root) {
-		timer_root = meld_siblings(t->child);
+		root_set(meld_siblings(t->child));
 	} else {
 		if (t->prev->child == t)
 			t->prev->child = t->next;
@@ -72,7 +79,7 @@ void timer_disarm_armed(struct timer *t)
 			t->prev->next = t->next;
 		if (t->next)
 			t->next->prev = t->prev;
-		timer_root = meld(timer_root, meld_siblings(t->child));
+		root_set(meld(timer_root, meld_siblings(t->child)));
 	}
 	t->child = t->next = t->prev = NULL;
 }
@@ -85,14 +92,14 @@ void timer_arm(struct timer *t, uint64_t deadline)
 	t->deadline = deadline;
 	t->child = t->next = t->prev = NULL;
 	t->armed = true;
-	timer_root = meld(timer_root, t);
+	root_set(meld(timer_root, t));
 	if (timer_root == t)
 		this_cpu()->attention = true;
 }
 
 void timer_run(uint64_t now)
 {
-	for (unsigned i = 0; i < FIRE_MAX && timer_root && timer_root->deadline <= now; i++) {
+	for (unsigned i = 0; i < FIRE_MAX && timer_first <= now && timer_root; i++) {
 		struct timer *t = timer_root;
 
 		timer_disarm(t);

@@ -19,9 +19,5 @@ static inline void timer_disarm(struct timer *t)
 	if (unlikely(t->armed))
 		timer_disarm_armed(t);
 }
-extern struct timer *timer_root;	/* [K] the earliest */
-static inline uint64_t timer_next(void) /* its deadline, or DEADLINE_NEVER */
-{
-	return timer_root ? timer_root->deadline : DEADLINE_NEVER;
-}
+extern uint64_t timer_first; /* [K] the earliest deadline, or DEADLINE_NEVER */
 void timer_run(uint64_t now); /* fire what is due, at most 64; the rest at the next entry */

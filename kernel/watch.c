@@ -39,7 +39,8 @@ static inline bool event_give(struct watch *w, struct thread *t, uint64_t data0,
 	*to = (struct event){w->kind, w->count + 1, w->key, data0, data1};
 	given(w);
 	list_del(&t->node);
-	thread_wake(t, 1);
+	REGS_RESULT(&t->regs) = 1;
+	thread_woken(t);
 	return true;
 }
 
@@ -52,7 +53,7 @@ static inline bool registers_give(struct watch *w, struct thread *t, uint64_t da
 	regs_event(&t->regs, w->kind, w->key, w->count + 1, data0, data1);
 	given(w);
 	list_del(&t->node);
-	thread_wake(t, K_DONE);
+	thread_woken(t);
 	return true;
 }
 

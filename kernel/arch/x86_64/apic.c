@@ -12,7 +12,6 @@
 
 #define REG_ID		 0x020
 #define REG_TPR		 0x080
-#define REG_EOI		 0x0b0
 #define REG_SPURIOUS	 0x0f0
 #define REG_ESR		 0x280
 #define REG_ICR_LOW	 0x300
@@ -37,7 +36,7 @@
 #define TIMER_SHIFT	32
 #define TIMER_COUNT_MAX 0x7fffffffu
 
-static char *lapic;
+char *lapic;
 static uint64_t timer_mult; /* count = ns * mult >> TIMER_SHIFT */
 
 static uint32_t lapic_read(unsigned reg)
@@ -73,17 +72,12 @@ void lapic_enable(void)
 	lapic_write(REG_ESR, 0);
 	lapic_write(REG_LVT_TIMER, VECTOR_TIMER); /* one-shot */
 	lapic_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
-	lapic_write(REG_EOI, 0);
+	lapic_eoi();
 }
 
 unsigned lapic_id(void)
 {
 	return lapic_read(REG_ID) >> 24;
-}
-
-void lapic_eoi(void)
-{
-	lapic_write(REG_EOI, 0);
 }
 
 void lapic_send(unsigned apic_id, uint32_t command)

@@ -35,7 +35,7 @@ static unsigned chip_count;
 static uint32_t ioapic_lock;
 /* [ioapic_lock] low half of each line's entry, as last written; 0: never set up */
 static uint32_t lines[LINES_MAX];
-static uint16_t vector_line[VECTORS]; /* line + 1 of level-triggered vectors; 0: none */
+uint16_t vector_line[VECTORS]; /* [ioapic_lock] */
 
 static void lock(void)
 {
@@ -143,10 +143,4 @@ void arch_line_mask(unsigned line, bool masked)
 	if (lines[line] && entry != lines[line])
 		line_write(line, entry);
 	unlock();
-}
-
-void ioapic_before_eoi(unsigned vector)
-{
-	if (vector_line[vector])
-		arch_line_mask(vector_line[vector] - 1u, true);
 }

@@ -87,7 +87,12 @@ void acpi_read(struct acpi_facts *f);
 void lapic_init(paddr_t base);
 void lapic_enable(void);
 unsigned lapic_id(void);
-void lapic_eoi(void);
+extern char *lapic; /* registers */
+#define LAPIC_EOI 0x0b0
+static inline void lapic_eoi(void)
+{
+	mmio_write32(lapic + LAPIC_EOI, 0);
+}
 void lapic_send(unsigned apic_id, uint32_t command);
 #define IPI_NMI	    0x4400u
 #define IPI_INIT    0xc500u
@@ -99,6 +104,11 @@ bool lapic_timer_due(void); /* false: set again, the deadline is still ahead */
 void pic_off(void);
 void unlock_idle(void);
 void ioapic_init(const struct acpi_facts *f);
-void ioapic_before_eoi(unsigned vector);
+extern uint16_t vector_line[256]; /* line + 1 of level-triggered vectors; 0: none */
+static inline void ioapic_before_eoi(unsigned vector)
+{
+	if (vector_line[vector])
+		arch_line_mask(vector_line[vector] - 1u, true);
+}
 void time_init(const struct acpi_facts *f);
 void delay_us(uint64_t us);
