@@ -53,6 +53,8 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 		return err;
 	if (!process_args_valid(&a.process) || a.process.flags || a.reserved)
 		return -EINVAL;
+	if (cur->dying) /* killed on another CPU meanwhile: nobody would end the successor */
+		return -ESRCH;
 	as = container_of(ao, struct aspace, object);
 	err = thread_make(p, as, &a.thread, &t);
 	if (err)

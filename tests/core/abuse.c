@@ -396,6 +396,54 @@ static void interrupted_fault(void)
 	for (unsigned i = 0; i < DOOMED_ROUNDS; i++)
 		doomed_round();
 }
+
+/* ---- who execs as it dies -------------------------------------------------------------------- */
+
+#define EXEC_ROUNDS 60
+
+static struct exec_args exec_again_args;
+static struct thread_block exec_again_block __attribute__((aligned(64)));
+static uint8_t exec_again_stack[4096] __attribute__((aligned(16)));
+
+static void exec_again(uint64_t arg)
+{
+	(void)arg;
+	(void)!sys_aspace_unmap(exec_again_args.aspace, exec_again_block.msg, PAGE_SIZE);
+	(void)!sys_process_exec(&exec_again_args); /* refused: it is being killed */
+	sys_thread_exit(0, 0);
+}
+
+static void kill_in_exec(uint64_t after)
+{
+	struct process_args args = {.name = "again"};
+	handle_t process = TAKE(sys_process_create(core_silo, core_aspace, &args)), thread;
+	struct process_info info;
+
+	exec_again_args = (struct exec_args){
+		.process = args,
+		.aspace = TAKE(sys_process_give(process, core_aspace, RIGHTS_SAME, HANDLE_STAY)),
+		.thread = {.entry = (uint64_t)exec_again,
+			   .sp = (uint64_t)exec_again_stack + sizeof(exec_again_stack) - 8,
+			   .block = (uint64_t)&exec_again_block}};
+	thread = TAKE(sys_thread_create(process, &exec_again_args.thread));
+	OK(sys_thread_start(thread));
+	OK(sys_thread_sleep(time_in(after)));
+	OK(sys_process_kill(process, 5)); /* waits until it is a corpse */
+	OK(sys_process_info(process, &info));
+	CHECK_EQ(info.state, PROCESS_CORPSE);
+	CHECK_EQ(info.code, 5);
+	OK(sys_process_reap(process));
+	core_close(thread);
+	core_close(process);
+}
+
+/* A process that does nothing but exec is killed from another CPU: its successor does not live on
+ * in a process that has ended. */
+static void killed_in_exec(void)
+{
+	for (unsigned i = 0; i < EXEC_ROUNDS; i++)
+		kill_in_exec((300 + 20 * i) * NS_PER_US);
+}
 /* ---- extended state -------------------------------------------------------------------------- */
 
 static int role_avx(void)
@@ -567,6 +615,7 @@ const struct core_test core_tests[] = {
 	{"hidden_quarantine", hidden_quarantine},
 	{"name_in_log", name_in_log},
 	{"interrupted_fault", interrupted_fault},
+	{"killed_in_exec", killed_in_exec},
 	{"attached_without_avx", attached_without_avx},
 	{"sent_to_idle_cpu", sent_to_idle_cpu},
 	{"silo_left_behind", silo_left_behind},
