@@ -89,8 +89,7 @@ paddr_t arch_lookup(struct arch_aspace *a, uint64_t va, uint32_t *prot);
 /* Where the direct map has the page of a present user entry that may be written and is no
  * register's; else NULL. */
 void *arch_writable(const struct arch_aspace *a, uint64_t va);
-/* Read and clear the dirty bit. */
-bool arch_test_clear_dirty(struct arch_aspace *a, uint64_t va);
+const void *arch_readable(const struct arch_aspace *a, uint64_t va); /* the same to read */
 /* Skip empty tables: next address >= va that may have a present entry, or `end`. Costs at most
  * COST_SKIP (slice.h): behind a table with nothing in it the search goes on with the next call. */
 uint64_t arch_next_present(struct arch_aspace *a, uint64_t va, uint64_t end);

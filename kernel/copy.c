@@ -171,6 +171,21 @@ static void side_advance(struct side *side, uint64_t n)
 	side->left -= n;
 }
 
+/* The next page of the source: mostly it is in the page tables. */
+static bool source_ready(struct side *from)
+{
+	const char *page;
+
+	if (from->left)
+		return true;
+	page = from->addr < USER_HI ? arch_readable(&from->as->arch, from->addr) : NULL;
+	if (unlikely(!page))
+		return side_ready(from, PROT_R);
+	from->at = (char *)page + (from->addr & (PAGE_SIZE - 1));
+	from->left = page_rest(from->addr);
+	return true;
+}
+
 /* The next page of the target. Making it writable may give the target its own copy of a page that
  * the source shows, too: that is looked up again then. */
 static bool target_ready(struct side *to, struct side *from)
@@ -192,7 +207,7 @@ int64_t aspace_copy(struct aspace *dst, uint64_t daddr, struct aspace *src, uint
 	struct side to = {dst, daddr, 0, NULL}, from = {src, saddr, 0, NULL};
 	uint64_t done = 0;
 
-	while (done < len && target_ready(&to, &from) && side_ready(&from, PROT_R)) {
+	while (done < len && target_ready(&to, &from) && source_ready(&from)) {
 		uint64_t n = least(len - done, least(to.left, from.left));
 
 		memmove(to.at, from.at, n);

@@ -182,13 +182,13 @@ void *arch_writable(const struct arch_aspace *a, uint64_t va)
 	return phys_to_virt(*pte & PTE_ADDR);
 }
 
-bool arch_test_clear_dirty(struct arch_aspace *a, uint64_t va)
+const void *arch_readable(const struct arch_aspace *a, uint64_t va)
 {
-	uint64_t *pte = pte_find(a, va);
+	const uint64_t *pte = pte_find(a, va);
 
-	if (!pte || !(*pte & PTE_P))
-		return false;
-	return __atomic_fetch_and(pte, ~PTE_D, __ATOMIC_ACQ_REL) & PTE_D;
+	if (unlikely(!pte || (*pte & (PTE_P | PTE_PCD)) != PTE_P))
+		return NULL;
+	return phys_to_virt(*pte & PTE_ADDR);
 }
 
 /* The first address from `va` on below a present entry of `table`, which covers the addresses

@@ -134,6 +134,15 @@ void *arch_writable(const struct arch_aspace *a, uint64_t va)
 	return phys_to_virt(p->pa & ~(uint64_t)(PAGE_SIZE - 1));
 }
 
+const void *arch_readable(const struct arch_aspace *a, uint64_t va)
+{
+	struct pte *p = mock_pte(a, va);
+
+	if (!p->pa || (p->prot & ARCH_UNCACHED))
+		return NULL;
+	return phys_to_virt(p->pa & ~(uint64_t)(PAGE_SIZE - 1));
+}
+
 uint64_t arch_next_present(struct arch_aspace *a, uint64_t va, uint64_t end)
 {
 	while (va < end && !mock_pte(a, va)->pa)
@@ -295,14 +304,6 @@ int handle_install(struct handle_table *t, struct object *o, uint32_t rights, st
 	return 0;
 }
 
-bool cap_revoking(const struct cap *c)
-{
-	for (; c; c = c->parent)
-		if (c->revoking)
-			return true;
-	return false;
-}
-
 void cap_link_child(struct cap *parent, struct cap *node)
 {
 	node->parent = parent;
@@ -344,11 +345,6 @@ void thread_wake(struct thread *t, int64_t result)
 uint64_t arch_now(void)
 {
 	return 1;
-}
-
-struct queue *queue_of(struct object *o)
-{
-	return container_of(o, struct queue, object);
 }
 
 struct watch *watch_make(struct queue *q, uint32_t kind, uint64_t key, struct account *a)
