@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""The launcher itself: what it says when something is missing, and what it makes. No kernel."""
+"""The launcher itself: what it says when something is missing, and what it makes."""
 import os
+import signal
+import socket
 import subprocess
 
 import pytest
@@ -105,3 +107,93 @@ def test_guest_end_is_noticed(tmp_path, monkeypatch):
     with guest.Guest(chosen) as running:
         with pytest.raises(guest.GuestError, match="machine ended(.|\n)*last words"):
             running.expect("never", 60)
+
+
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        (["--9p", "70000"], "70000 is not from 1 to 65535"),
+        (["--9p", "-1"], "-1 is not from 1 to 65535"),
+        (["--gdb", "x"], "invalid number value: 'x'"),
+        (["--smp", "0"], "0 is not from 1 to 255"),
+        (["--disk", "/"], "/ is a directory, no disk image"),
+        (["--uefi"], "--uefi needs a disc"),
+        (["-c", "ls", "--recovery"], "not with --recovery"),
+        (["-c", "ls", "--iso", "x.iso"], "not with --iso"),
+        (["--nosuch"], "unrecognized arguments: --nosuch"),
+    ],
+)
+def test_wrong_options_are_said(tmp_path, words, said):
+    """At once, and with the status of the launcher's own failures."""
+    (tmp_path / "kernel").write_bytes(b"x")
+    (tmp_path / "boot.cpio").write_bytes(newc.build([]))
+    run = launch("run", "--build", str(tmp_path), *words)
+    assert run.returncode == 125
+    assert said in run.stderr
+
+
+def test_qemu_that_does_not_start_is_no_success(build):
+    """It says why, as with a port that somebody else has."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for more in ([], ["-c", "ls"]):
+            run = launch("run", "--build", build, "--9p", port, *more)
+            assert run.returncode == 125
+            assert "Address already in use" in run.stderr
+
+
+def test_build_is_found_from_elsewhere(tmp_path):
+    """Beside the launcher, wherever one stands."""
+    assert machine.from_options(machine.parse("")).kernel == os.path.join(TOP, "build", "kernel")
+
+
+def test_commands_may_be_any_bytes(build):
+    run = subprocess.run(
+        [LAUNCHER, "run", "--build", build, "-c", b"echo \xff\xc3\xa4 '\x01'"],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (0, b"\xff\xc3\xa4 \x01\n")
+
+
+def test_reader_that_goes_away(build):
+    """A pipe whose reader has had enough is no reason for a traceback."""
+    with subprocess.Popen(
+        [LAUNCHER, "run", "--build", build, "-c", "dmesg"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as run:
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 125
+
+
+def test_piped_input_is_typed(build):
+    """All of it, although it is there before the machine is."""
+    run = subprocess.run(
+        [LAUNCHER, "run", "--build", build],
+        input=b"echo one\necho two > /tmp/x; cat /tmp/x\npoweroff\n",
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    output = run.stdout.replace(b"\r", b"")
+    assert b"bulkhead$ echo one\none\n" in output
+    assert b"\ntwo\n" in output
+    assert run.returncode == 0
+
+
+def test_machine_ends_with_its_launcher(build):
+    """Told to end, the launcher leaves no machine behind."""
+    with subprocess.Popen(
+        [LAUNCHER, "run", "--build", build, "-c", "echo up; sleep 1000"], stdout=subprocess.PIPE
+    ) as run:
+        assert run.stdout.readline() == b"up\n"
+        with open(f"/proc/{run.pid}/task/{run.pid}/children", encoding="ascii") as children:
+            child = children.read().split()
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(30) == 128 + signal.SIGTERM
+        assert not os.path.exists(f"/proc/{child[0]}")

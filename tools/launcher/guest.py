@@ -57,8 +57,9 @@ class Guest:
         with self.changed:
             return "\n".join(self.text.splitlines()[-lines:])
 
-    def expect(self, pattern, seconds):
-        """Waits until `pattern` matches in output not yet consumed; the match. Consumes it."""
+    def expect(self, pattern, seconds, what=None):
+        """Waits until `pattern` (in words: `what`) matches in output not yet consumed; the match.
+        Consumes it."""
         regex = re.compile(pattern, re.MULTILINE)
         deadline = time.monotonic() + seconds
         with self.changed:
@@ -71,8 +72,9 @@ class Guest:
                 if self.ended or left <= 0:
                     break
                 self.changed.wait(left)
-            why = "the machine ended" if self.ended else f"nothing for {seconds} s"
-        raise GuestError(f"{why}, waiting for {pattern!r}; the last lines:\n{self.tail()}")
+            why = "the machine ended" if self.ended else f"nothing for {seconds:.0f} s"
+            what = what or repr(pattern)
+        raise GuestError(f"{why}, waiting for {what}; the last lines:\n{self.tail()}")
 
     def send(self, text):
         self.process.stdin.write(text.encode())
@@ -106,8 +108,44 @@ class Guest:
         self.stop()
 
 
+# The end of the output of a shell that waits for a line.
+WAITING = rb"(^|\n)(bulkhead|recovery)[^\n]*[$>] $"
+
+
+def run_fed(machine, source):
+    """Runs `machine` with what comes from the descriptor `source` typed, its output on ours.
+    Nothing is typed before a shell waits: what comes earlier a machine that starts does not keep.
+    QEMU's exit status. The end of `source` does not end the machine."""
+    output = b""
+    with subprocess.Popen(
+        machine.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+
+        def feed():
+            try:
+                while piece := os.read(source, 65536):
+                    while piece:
+                        piece = piece[os.write(process.stdin.fileno(), piece) :]
+            except OSError:
+                pass  # the machine has ended, or there is nothing to read from
+
+        feeder = threading.Thread(target=feed, daemon=True)
+        try:
+            while piece := os.read(process.stdout.fileno(), 65536):
+                os.write(1, piece)
+                if not feeder.ident:
+                    output = (output + piece)[-256:].replace(b"\r", b"")
+                    if re.search(WAITING, output):
+                        feeder.start()
+            return process.wait()
+        finally:
+            process.kill()
+
+
+# A piece of a run's output, up to a line's end or a mark. A byte \\x01 that a command wrote comes
+# doubled, so that nothing it writes can pass for a mark.
 BEGIN = r"\x01BEGIN\x01\n?"
-END = r"\x01END (\d+)\x01"
+PIECE = r"([^\n\x01]*)(\n|\x01\x01|\x01BEGIN\x01|\x01END (\d+)\x01)"
 AUTORUN = "boot/autorun"
 
 
@@ -115,7 +153,8 @@ def run_commands(machine, commands, folder, seconds, log=None, out=None):
     """Boots `machine`, runs shell commands, and returns (their output, the last one's status).
 
     The commands travel as the file boot/autorun in the boot archive. The shell that finds it
-    writes \\x01BEGIN\\x01, runs it, writes \\x01END status\\x01, and turns the machine off.
+    writes \\x01BEGIN\\x01, runs it, writes \\x01END status\\x01, and turns the machine off. A
+    shell that begins again was killed: GuestError.
     `folder` takes the changed archive; `out` is called with output as it comes.
     """
     from tools import newc
@@ -125,23 +164,25 @@ def run_commands(machine, commands, folder, seconds, log=None, out=None):
         base = file.read()
     machine.archive = os.path.join(folder, "boot.cpio")
     with open(machine.archive, "wb") as file:
-        file.write(newc.build([(AUTORUN, commands.encode() + b"\n")], base))
+        file.write(newc.build([(AUTORUN, os.fsencode(commands) + b"\n")], base))
     deadline = time.monotonic() + seconds
     with Guest(machine, log) as guest:
-        guest.expect(BEGIN, seconds)
+        guest.expect(BEGIN, seconds, "the shell")
         output = []
         while True:
             # Line by line, so that a long run shows its output as it comes.
             left = max(deadline - time.monotonic(), 0)
-            match = guest.expect(r"[^\n\x01]*(\n|" + END + ")", left)
-            piece = match[0] if match[2] is None else match[0][: match[0].index("\x01")]
+            match = guest.expect(PIECE, left, "the end of the commands")
+            piece = match[1] + (match[2][-1] if match[2] in ("\n", "\x01\x01") else "")
             output.append(piece)
             if out and piece:
                 out(piece)
-            if match[2] is not None:
+            if match[3] is not None:
                 break
+            if "BEGIN" in match[2]:
+                raise GuestError("the shell ended and was started again; the commands did not end")
         try:
             guest.wait(POWER_OFF_SECONDS)
         except GuestError:
             guest.stop()
-        return "".join(output), int(match[2])
+        return "".join(output), int(match[3])

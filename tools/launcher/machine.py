@@ -14,6 +14,7 @@ import shlex
 import shutil
 from dataclasses import dataclass, field
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 QEMU = "qemu-system-x86_64"
 # The model for measuring (docs/testing.md): what this emulator can do of a Skylake, and 1 GiB pages. Without
 # ERMS and FSRM, so that copies go by 8 bytes and their instructions can be counted.
@@ -29,7 +30,7 @@ UEFI_FIRMWARE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 
 
 class NotThere(Exception):
-    """A file that is needed to start is missing; the text says which, and what makes it."""
+    """What is needed to start is missing; the text says what, and what helps."""
 
 
 @dataclass
@@ -59,6 +60,8 @@ class Machine:
             raise NotThere(f"{QEMU} is not installed: run `make setup`")
         if self.uefi and not os.path.exists(UEFI_FIRMWARE):
             raise NotThere("no UEFI firmware (package ovmf): run `make setup`")
+        if self.uefi and not self.iso:
+            raise NotThere("--uefi needs a disc to boot: --iso FILE (`make iso` makes one)")
         if self.iso and not os.path.exists(self.iso):
             raise NotThere(f"no ISO at {self.iso}: run `make iso`")
         if not self.iso and not os.path.exists(self.kernel):
@@ -68,6 +71,8 @@ class Machine:
         for disk in self.disks:
             if not os.path.exists(disk):
                 raise NotThere(f"no disk image {disk}: `bulkhead image DIR {disk}` makes one")
+            if os.path.isdir(disk):
+                raise NotThere(f"{disk} is a directory, no disk image: `--dir {disk}` attaches it")
 
     def command(self):
         words = [QEMU, "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none"]
@@ -125,13 +130,29 @@ class Machine:
         return words
 
 
+def number(least, largest):
+    """For argparse: a whole number within bounds."""
+
+    def parsed(text):
+        value = int(text)
+        if not least <= value <= largest:
+            raise argparse.ArgumentTypeError(f"{value} is not from {least} to {largest}")
+        return value
+
+    parsed.__name__ = "number"
+    return parsed
+
+
+PORT = number(1, 65535)
+
+
 def add_options(parser):
     """The options that describe a machine, for every program that starts one."""
     parser.add_argument(
         "--build",
-        default=os.environ.get("BULKHEAD_BUILD", "build"),
+        default=os.environ.get("BULKHEAD_BUILD", os.path.join(TOP, "build")),
         metavar="DIR",
-        help="where the build is (build; or $BULKHEAD_BUILD)",
+        help="where the build is (build, beside this program; or $BULKHEAD_BUILD)",
     )
     parser.add_argument(
         "--disk", action="append", default=[], metavar="IMAGE", help="attach; may be repeated"
@@ -145,7 +166,7 @@ def add_options(parser):
         help="one more, in QEMU's words (edu); may be repeated",
     )
     parser.add_argument("--iommu", action="store_true", help="with VT-d, virtio behind it too")
-    parser.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (1)")
+    parser.add_argument("--smp", type=number(1, 255), default=1, metavar="N", help="number of CPUs (1)")
     parser.add_argument("--mem", default="1G", metavar="SIZE", help="memory (1G)")
     parser.add_argument(
         "--icount", action="store_true", help="count instructions: the clock is their number"
@@ -160,7 +181,7 @@ def add_options(parser):
     parser.add_argument(
         "--9p",
         dest="ninep",
-        type=int,
+        type=PORT,
         metavar="PORT",
         help="second serial line as a TCP server on 127.0.0.1",
     )
