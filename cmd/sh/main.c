@@ -4,7 +4,8 @@
  *
  * Autorun is how a machine is told from outside what to do: the shell writes \x01BEGIN\x01 (without
  * a line end, so that who waits for it need not guess whether one follows), runs the file, writes
- * \x01END status\x01, and turns the machine off.
+ * \x01END status\x01, and turns the machine off. A byte \x01 that a command writes is doubled
+ * (out.c), so that it cannot pass for one of these.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,18 +74,19 @@ bool sh_unattended;
 
 static int autorun(char *text)
 {
-	char *off[] = {"poweroff", NULL};
+	static const char begin[] = "\x01"
+				    "BEGIN\x01";
+	char *off[] = {"poweroff", NULL}, end[32];
 
 	sh_unattended = true;
-
-	out_text("\x01"
-		 "BEGIN\x01");
-	out_flush();
+	console_write(begin, sizeof(begin) - 1);
 	sh_run(text);
-	out_printf("\x01"
-		   "END %d\x01\n",
-		   sh_status);
 	out_flush();
+	snprintf(end, sizeof(end),
+		 "\x01"
+		 "END %d\x01\n",
+		 sh_status);
+	console_write(end, strlen(end));
 	console_drain();
 	return sh_command(1, off);
 }

@@ -13,13 +13,27 @@ static int failed;	     /* the first error of writing to file */
 
 const struct command *current;
 
+/* To the console. Who reads it from outside tells our marks by their single \x01 (main.c). */
+static void screen(const char *text, size_t len)
+{
+	const char *at;
+
+	while (sh_unattended && (at = memchr(text, '\x01', len))) {
+		console_write(text, (size_t)(at - text) + 1);
+		console_write(at, 1);
+		len -= (size_t)(at - text) + 1;
+		text = at + 1;
+	}
+	console_write(text, len);
+}
+
 int out_flush(void)
 {
 	size_t len = fill;
 
 	fill = 0;
 	if (!file)
-		console_write(buffer, len);
+		screen(buffer, len);
 	else if (!failed && len)
 		failed = ns_write_all(file, buffer, len);
 	return failed;
@@ -68,8 +82,13 @@ int out_redirect(const char *path, bool append)
 	out_flush();
 	/* A device or control file is written to as it is. */
 	err = ns_open(path, flags, 0644, &file);
-	if (err == -EROFS || err == -EPERM || err == -EOPNOTSUPP || err == -EINVAL)
-		err = ns_open(path, P9_O_WRONLY, 0, &file);
+	if (err == -EROFS || err == -EPERM || err == -EOPNOTSUPP || err == -EINVAL) {
+		int again = ns_open(path, P9_O_WRONLY, 0, &file);
+
+		/* That it is not there is no news: it could not be made. */
+		if (again != -ENOENT)
+			err = again;
+	}
 	if (err)
 		file = NULL;
 	failed = 0;
@@ -96,7 +115,7 @@ static void message(const char *text)
 	/* Behind what was printed so far, where that goes to the console too. */
 	if (!target)
 		out_flush();
-	console_write(text, strlen(text));
+	screen(text, strlen(text));
 }
 
 int complain(const char *fmt, ...)
@@ -126,7 +145,6 @@ static const char *advice(int err)
 	case -EISDIR: return " (`ls` lists it)";
 	case -EXDEV: return " (`cp`, then `rm`)";
 	case -ENOTEMPTY: return " (`rm -r`)";
-	case -ENXIO: return " (this shell has no namespace)";
 	default: return "";
 	}
 }
@@ -142,6 +160,6 @@ int complain_error(const char *what, int64_t err)
 
 int complain_usage(void)
 {
-	complain("use it as: %s %s", current->name, current->usage);
+	complain("use it as: %s%s%s", current->name, *current->usage ? " " : "", current->usage);
 	return STATUS_USAGE;
 }
