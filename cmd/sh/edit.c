@@ -18,6 +18,41 @@ static void show_text(struct edit *e, const char *text)
 	show(e, text, strlen(text));
 }
 
+/* Does the character before it go on with this byte? */
+static bool goes_on(char c)
+{
+	return ((uint8_t)c & 0xc0) == 0x80;
+}
+
+/* Columns of what stands in line[from .. to). */
+static unsigned columns(const struct edit *e, unsigned from, unsigned to)
+{
+	unsigned n = 0;
+
+	for (unsigned i = from; i < to; i++)
+		n += i == from || !goes_on(e->line[i]);
+	return n;
+}
+
+/* Where the character before the cursor begins, and that behind it. */
+static unsigned before(const struct edit *e)
+{
+	unsigned pos = e->pos ? e->pos - 1 : 0;
+
+	while (pos && e->pos - pos < 4 && goes_on(e->line[pos]))
+		pos--;
+	return pos;
+}
+
+static unsigned behind(const struct edit *e)
+{
+	unsigned pos = e->pos < e->len ? e->pos + 1 : e->pos;
+
+	while (pos < e->len && pos - e->pos < 4 && goes_on(e->line[pos]))
+		pos++;
+	return pos;
+}
+
 static void cursor_left(struct edit *e, unsigned n)
 {
 	char move[16];
@@ -33,13 +68,13 @@ static void tail_show(struct edit *e)
 {
 	show(e, e->line + e->pos, e->len - e->pos);
 	show_text(e, "\x1b[K");
-	cursor_left(e, e->len - e->pos);
+	cursor_left(e, columns(e, e->pos, e->len));
 }
 
 static void move_to(struct edit *e, unsigned pos)
 {
 	if (pos < e->pos)
-		cursor_left(e, e->pos - pos);
+		cursor_left(e, columns(e, pos, e->pos));
 	else
 		show(e, e->line + e->pos, pos - e->pos);
 	e->pos = pos;
@@ -112,7 +147,7 @@ static void history_add(struct edit *e)
 void edit_begin(struct edit *e, const char *prompt)
 {
 	e->prompt = prompt;
-	e->len = e->pos = e->at = 0;
+	e->len = e->pos = e->at = e->partial_len = 0;
 	e->state = EDIT_PLAIN;
 	show_text(e, prompt);
 }
@@ -160,8 +195,8 @@ static void sequence(struct edit *e, uint8_t key)
 	switch (key) {
 	case 'A': history_move(e, true); break;
 	case 'B': history_move(e, false); break;
-	case 'C': move_to(e, e->pos < e->len ? e->pos + 1 : e->pos); break;
-	case 'D': move_to(e, e->pos ? e->pos - 1 : 0); break;
+	case 'C': move_to(e, behind(e)); break;
+	case 'D': move_to(e, before(e)); break;
 	case 'H': move_to(e, 0); break;
 	case 'F': move_to(e, e->len); break;
 	case '~':
@@ -170,7 +205,7 @@ static void sequence(struct edit *e, uint8_t key)
 		else if (e->number == 4 || e->number == 8)
 			move_to(e, e->len);
 		else if (e->number == 3 && e->pos < e->len)
-			cut(e, e->pos, e->pos + 1);
+			cut(e, e->pos, behind(e));
 		break;
 	default: break; /* a key that means nothing here */
 	}
@@ -212,15 +247,15 @@ static enum edit_result control(struct edit *e, uint8_t key)
 	case 0x1b: e->state = EDIT_ESCAPE; break;
 	case CTRL('A'): move_to(e, 0); break;
 	case CTRL('E'): move_to(e, e->len); break;
-	case CTRL('B'): move_to(e, e->pos ? e->pos - 1 : 0); break;
-	case CTRL('F'): move_to(e, e->pos < e->len ? e->pos + 1 : e->pos); break;
+	case CTRL('B'): move_to(e, before(e)); break;
+	case CTRL('F'): move_to(e, behind(e)); break;
 	case CTRL('P'): history_move(e, true); break;
 	case CTRL('N'): history_move(e, false); break;
 	case CTRL('K'): cut(e, e->pos, e->len); break;
 	case CTRL('U'): cut(e, 0, e->pos); break;
 	case CTRL('W'): word_cut(e); break;
 	case '\b':
-	case 0x7f: cut(e, e->pos ? e->pos - 1 : 0, e->pos); break;
+	case 0x7f: cut(e, before(e), e->pos); break;
 	case '\t': complete(e); break;
 	case CTRL('L'):
 		show_text(e, "\x1b[H\x1b[2J");
@@ -231,7 +266,7 @@ static enum edit_result control(struct edit *e, uint8_t key)
 			show_text(e, "\n");
 			return EDIT_END;
 		}
-		cut(e, e->pos, e->pos < e->len ? e->pos + 1 : e->pos);
+		cut(e, e->pos, behind(e));
 		break;
 	case CTRL('C'):
 		show_text(e, "^C\n");
@@ -243,6 +278,24 @@ static enum edit_result control(struct edit *e, uint8_t key)
 	return EDIT_MORE;
 }
 
+/* A character goes in as a whole, so that what stands behind the cursor is shown right. */
+static void text_key(struct edit *e, uint8_t key)
+{
+	char c = (char)key;
+
+	if (e->partial_len && !goes_on(c)) {
+		insert(e, e->partial, e->partial_len);
+		e->partial_len = 0;
+	}
+	if (!e->partial_len)
+		e->partial_want = key >= 0xf0 ? 4 : key >= 0xe0 ? 3 : key >= 0xc0 ? 2 : 1;
+	e->partial[e->partial_len++] = c;
+	if (e->partial_len < e->partial_want)
+		return;
+	insert(e, e->partial, e->partial_len);
+	e->partial_len = 0;
+}
+
 enum edit_result edit_key(struct edit *e, uint8_t key)
 {
 	char c = (char)key, last = e->last;
@@ -252,8 +305,12 @@ enum edit_result edit_key(struct edit *e, uint8_t key)
 		return EDIT_MORE;
 	if (e->state != EDIT_PLAIN)
 		return escape(e, key);
-	if (key < 0x20 || key == 0x7f)
-		return control(e, key);
-	insert(e, &c, 1);
-	return EDIT_MORE;
+	if (key >= 0x20 && key != 0x7f) {
+		text_key(e, key);
+		return EDIT_MORE;
+	}
+	if (e->partial_len)
+		insert(e, e->partial, e->partial_len);
+	e->partial_len = 0;
+	return control(e, key);
 }

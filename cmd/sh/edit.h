@@ -3,6 +3,9 @@
  * edit.h: a line editor with history, as a machine: keys go in one by one, what the screen has to
  * show comes out by a callback. No I/O, no allocation. Used by the shell and the recovery shell.
  *
+ * Text is UTF-8: the cursor moves by characters, and each is taken to have one column. Bytes that
+ * are no UTF-8 are characters of their own.
+ *
  * Keys: arrows, Home, End, Delete, Backspace; ^A ^E ^B ^F ^P ^N ^K ^U ^W ^D ^L ^C; Tab when the
  * owner completes. A screen with the usual escape sequences (ECMA-48) is assumed.
  *
@@ -36,6 +39,8 @@ struct edit {
 	enum edit_state state;
 	unsigned number; /* in an escape sequence */
 	char last;	 /* CR LF is one Enter */
+	char partial[4]; /* a character of which bytes are missing */
+	unsigned partial_len, partial_want;
 	char history[EDIT_HISTORY][EDIT_LINE_MAX];
 	unsigned lines, at;	  /* of history: how many, and which one is shown (0: none) */
 	char kept[EDIT_LINE_MAX]; /* what was typed before history was looked at */

@@ -61,9 +61,9 @@ int sh_run(const char *text)
 	int r;
 
 	parse_begin(&p, text);
-	while (!sh_quit && (r = parse_next(&p, &c, sh_status))) {
+	while (!sh_quit && (r = parse_line(&p, &c, sh_status))) {
 		if (r < 0) {
-			/* The rest of this line means nothing; the next one may. */
+			/* This line means nothing; the next one may. */
 			complain("%s", p.error);
 			sh_status = STATUS_USAGE;
 			parse_begin(&p, p.at + strcspn(p.at, "\n"));

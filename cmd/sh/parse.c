@@ -155,6 +155,7 @@ static int joint(struct parse *p, enum parse_join *join)
 			return *join == PARSE_ALWAYS ? 0 : fail(p, "a command is missing");
 		if (*p->at == '\n' || (*p->at == ';' && *join == PARSE_ALWAYS)) {
 			p->first = *join == PARSE_ALWAYS;
+			p->lines += *p->at == '\n';
 			p->at++;
 		} else if (strchr(";&|", *p->at)) {
 			if (*p->at != ';' && p->at[1] != *p->at)
@@ -182,4 +183,21 @@ int parse_next(struct parse *p, struct parse_command *c, int status)
 		return r;
 	p->first = false;
 	return command(&w) ? -1 : 1;
+}
+
+int parse_line(struct parse *p, struct parse_command *c, int status)
+{
+	struct parse rest = *p;
+	int r = parse_next(&rest, c, status);
+	unsigned line = rest.lines;
+
+	if (r > 0 && (line != p->lines || p->first)) {
+		while (r > 0 && rest.lines == line)
+			r = parse_next(&rest, c, status);
+		if (r < 0 && rest.lines == line) {
+			*p = rest;
+			return r;
+		}
+	}
+	return parse_next(p, c, status);
 }

@@ -31,6 +31,7 @@ struct parse_command {
 struct parse {
 	const char *at;	   /* what has not been read yet */
 	bool first;	   /* no command stands before, on this line */
+	unsigned lines;	   /* that have ended so far */
 	const char *error; /* when parse_next has failed */
 };
 
@@ -38,3 +39,5 @@ void parse_begin(struct parse *p, const char *line);
 /* The next command of the line, with $? standing for status. 1: *c is one; 0: that was all; -1: an
  * error, and the rest of the line means nothing. */
 int parse_next(struct parse *p, struct parse_command *c, int status);
+/* The same, but a line with an error in it is an error before its first command. */
+int parse_line(struct parse *p, struct parse_command *c, int status);

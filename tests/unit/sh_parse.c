@@ -70,6 +70,33 @@ static void test_joints(void **state)
 	assert_string_equal(parsed("a &&& b"), "[a] !");
 }
 
+/* How many commands of a text are read before an error, by lines; -1: no error. */
+static int before_error(const char *text)
+{
+	static struct parse_command c;
+	struct parse p;
+	int r, n = 0;
+
+	parse_begin(&p, text);
+	while ((r = parse_line(&p, &c, 0)) > 0)
+		n++;
+	assert_true(r == 0 || p.error);
+	return r ? n : -1;
+}
+
+/* A line is read as a whole before its first command is run. */
+static void test_lines(void **state)
+{
+	(void)state;
+	assert_int_equal(before_error("a; b && c\n\nd; e"), -1);
+	assert_int_equal(before_error("a; b | c"), 0);
+	assert_int_equal(before_error("a; b; c > "), 0);
+	assert_int_equal(before_error("a; b\nc; d 'e"), 2);
+	assert_int_equal(before_error("a; b\n\n# c\nd &&"), 2);
+	assert_int_equal(before_error("a 'x\ny'; b\nc | d"), 2);
+	assert_int_equal(before_error(""), -1);
+}
+
 static void test_targets(void **state)
 {
 	(void)state;
@@ -148,6 +175,27 @@ static void test_editor(void **state)
 	assert_string_equal(edited(&e, "\x7f\x1b[D\x17\x0b\x15"), "");
 }
 
+/* Characters of more bytes than one move, go and are shown as one. */
+static void test_characters(void **state)
+{
+	static struct edit e;
+
+	(void)state;
+	e.show = show;
+	assert_string_equal(edited(&e, "a\u00fc\x7f\x7f"
+				       "b"),
+			    "b");
+	assert_string_equal(edited(&e, "\u20ac\u00fc\x02\x02x\x06y"), "x\u20acy\u00fc");
+	assert_string_equal(edited(&e, "\u00fc\u20acz\x01\x04\x1b[3~"), "z");
+	assert_string_equal(edited(&e, "\xc3\x03"), "INTERRUPT");
+	/* What is no UTF-8 is kept as it is. */
+	assert_string_equal(edited(&e, "\xff\xc3q\xa4"), "\xff\xc3q\xa4");
+	assert_string_equal(edited(&e, "a\xa4\xa4\xa4\xa4\xa4\x7f\x7f\x7f\x7f"), "");
+	screen_len = 0;
+	edited(&e, "\u00fc\x02\u20ac");
+	assert_memory_equal(screen, "$ \u00fc\x1b[1D\u20ac\u00fc\x1b[K\x1b[1D\u00fc\n", screen_len);
+}
+
 static void test_history(void **state)
 {
 	static struct edit e;
@@ -220,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),	  cmocka_unit_test(test_joints),
+		cmocka_unit_test(test_lines),	  cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_targets),	  cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_editor),	  cmocka_unit_test(test_history),
 		cmocka_unit_test(test_full_line), cmocka_unit_test(test_sha256),
