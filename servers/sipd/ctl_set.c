@@ -266,10 +266,11 @@ int ctl_heartbeat(struct p9_call *call, int argc, char **argv)
 			"heartbeat takes 0 or milliseconds from 10 to 3600000");
 }
 
-/* sipd opens it with its own rights, so only what is a device is taken. */
+/* sipd opens it with its own rights, so only what is a device is taken, and one path a device. */
 static bool console_path(const char *path)
 {
-	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/sip", 8) && !strstr(path, "/.");
+	return !strncmp(path, "/dev/", 5) && strncmp(path, "/dev/sip", 8) && !strstr(path, "/.") &&
+	       !strstr(path, "//");
 }
 
 int ctl_console(struct p9_call *call, int argc, char **argv)
