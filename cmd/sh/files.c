@@ -15,7 +15,7 @@ bool path_join(char out[SH_PATH_MAX], const char *dir, const char *name)
 		len--;
 	if (len + more + 2 > SH_PATH_MAX)
 		return false;
-	memcpy(out, dir, len);
+	memmove(out, dir, len);
 	if (len != 1 || dir[0] != '/')
 		out[len++] = '/';
 	memcpy(out + len, name, more + 1);
@@ -28,6 +28,17 @@ struct listing {
 	char **names;
 	size_t count, room;
 };
+
+/* What a name or a target of a link may hold, a terminal is not to obey. */
+static void name_show(const char *name, size_t len)
+{
+	for (size_t run; len; name += run, len -= run) {
+		for (run = 0; run < len && (uint8_t)name[run] >= 0x20 && name[run] != 0x7f; run++)
+			;
+		out_bytes(run ? name : "?", run ? run : 1);
+		run += !run;
+	}
+}
 
 static bool name_add(struct listing *l, struct p9_str name)
 {
@@ -119,12 +130,15 @@ static void line_long(const char *path, const char *name)
 	}
 	mode_text(attr.mode, mode);
 	time_text(attr.mtime_sec, when);
-	out_printf("%s %3llu %10llu %s %s", mode, (unsigned long long)attr.nlink,
-		   (unsigned long long)attr.size, when, name);
+	out_printf("%s %3llu %10llu %s ", mode, (unsigned long long)attr.nlink,
+		   (unsigned long long)attr.size, when);
+	name_show(name, strlen(name));
 	if ((attr.mode & P9_S_IFMT) == P9_S_IFLNK) {
 		n = p9_client_readlink(ns_client(), path, target, sizeof(target));
-		if (n > 0)
-			out_printf(" -> %.*s", n, target);
+		if (n > 0) {
+			out_text(" -> ");
+			name_show(target, (size_t)n);
+		}
 	}
 	out_text("\n");
 }
@@ -143,10 +157,12 @@ static int directory_list(const char *path, bool details)
 	p9_client_close(f);
 	qsort(l.names, l.count, sizeof(l.names[0]), by_name);
 	for (size_t i = 0; i < l.count; i++) {
-		if (details && path_join(full, path, l.names[i]) && !interrupted())
+		if (details && path_join(full, path, l.names[i]) && !interrupted()) {
 			line_long(full, l.names[i]);
-		else
-			out_printf("%s\n", l.names[i]);
+		} else {
+			name_show(l.names[i], strlen(l.names[i]));
+			out_text("\n");
+		}
 		free(l.names[i]);
 	}
 	free(l.names);
@@ -158,6 +174,8 @@ static int path_list(const char *path, bool details, bool title)
 	struct p9_attr attr;
 	int err = ns_stat(path, false, &attr);
 
+	if (err)
+		err = ns_stat(path, true, &attr); /* a link that leads nowhere is there itself */
 	if (err)
 		return complain_error(path, err);
 	if ((attr.mode & P9_S_IFMT) == P9_S_IFDIR) {

@@ -184,10 +184,10 @@ static int job_wait(const struct job *j)
 	return err ? complain_error(j->folder, err) : 0;
 }
 
-/* How it ended: its exit code, or STATUS_CRASHED and a message. */
+/* How it ended: its exit code, or a message and STATUS_CRASHED or STATUS_NOT_RUN. */
 static int job_status(const struct job *j)
 {
-	char value[512];
+	char value[512], why[512];
 	int err;
 
 	if (!job_value(j, "crash", value, sizeof(value)) && strcmp(value, "-")) {
@@ -195,6 +195,11 @@ static int job_status(const struct job *j)
 		return STATUS_CRASHED;
 	}
 	err = job_value(j, "exit", value, sizeof(value));
+	if (!err && !strcmp(value, "-") && !interrupted()) {
+		err = job_value(j, "error", why, sizeof(why));
+		complain("%s: %s", j->name, err ? "it did not start" : why);
+		return STATUS_NOT_RUN;
+	}
 	return err ? complain_error(j->folder, err) : (int)strtol(value, NULL, 10) & 255;
 }
 

@@ -8,7 +8,8 @@
  * one waits (console.c).
  *
  * Commands return a status: 0 done, 1 failed, 2 used wrongly, 130 interrupted; run gives that of
- * the program. Messages go to the console and say what was tried and what went wrong.
+ * the program, 126 if it could not be started. Messages go to the console and say what was tried
+ * and what went wrong.
  */
 #pragma once
 #include <stdarg.h>
@@ -22,6 +23,7 @@
 
 #define STATUS_FAILED	   1
 #define STATUS_USAGE	   2
+#define STATUS_NOT_RUN	   126
 #define STATUS_UNKNOWN	   127
 #define STATUS_CRASHED	   128
 #define STATUS_INTERRUPTED 130
@@ -92,7 +94,7 @@ bool program_find(const char *word, char path[SH_PATH_MAX]);
 int program_run(const char *path, int argc, char **argv);
 /* Value of `key` in text of "key value" lines, to buf. False: it is not there. */
 bool value_find(const char *text, const char *key, char *buf, size_t size);
-/* dir/name with one slash. False: too long. */
+/* dir/name with one slash; out may be dir. False: too long. */
 bool path_join(char out[SH_PATH_MAX], const char *dir, const char *name);
 
 #define COMMAND(name) int cmd_##name(int argc, char **argv)
