@@ -148,10 +148,18 @@ static int run_kill(struct p9_call *call, int argc, char **argv)
 	return err ? p9_tree_fail(call, (int)-err, "it cannot be ended") : 0;
 }
 
+/* One that the prompt needs would take it away, and nothing would bring another: it does not end. */
 static int run_suspend(struct p9_call *call, int argc, char **argv)
 {
+	struct silo *s = call_silo(call);
+
 	(void)argc;
 	(void)argv;
+	if (s && call->req->from.mode & MODE_STOP && !(s->slot->flags & SLOT_FOREIGN) &&
+	    prompt_needs(s)) {
+		audit(call->ctx, &call->req->from, AUDIT_STOP, call->obj, -EBUSY);
+		return p9_tree_fail(call, EBUSY, "the prompt needs it; it can be stopped");
+	}
 	return life_command(call, MODE_STOP, AUDIT_STOP, LIFE_SUSPEND);
 }
 

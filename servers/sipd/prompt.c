@@ -38,6 +38,11 @@ static bool needs(struct sipd *d, const char *label, const struct silo *s, unsig
 	return false;
 }
 
+bool prompt_needs(const struct silo *s)
+{
+	return needs(s->sipd, PROMPT_LABEL, s, 0);
+}
+
 /* Is the silo with this label, or one that it needs, not there, or not to be started by itself? */
 static bool chain_down(struct sipd *d, const char *label, unsigned depth)
 {

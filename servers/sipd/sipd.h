@@ -213,6 +213,8 @@ SIPD_MUST int silo_watch(struct silo *s);
 void foreign_watch(struct sipd *d);
 
 /* ---- prompt.c: the recovery shell ------------------------------------------------------- */
+/* Is it the shell, or something that the shell needs? */
+bool prompt_needs(const struct silo *s);
 /* The state of a silo has changed: is there still a prompt? */
 void prompt_check(struct silo *s);
 /* After the boot's starts, or a predecessor: will there be one? */

@@ -85,3 +85,13 @@ def test_console_is_no_way_around_gates(commands):
     )
     assert output.count("ctl: wrong argument") == 2
     assert re.findall(r"^console (.*)", output, re.MULTILINE) == ["/dev/uart1/data"] * 2
+
+
+def test_what_the_prompt_needs_is_not_suspended(commands):
+    """It would never end, so no recovery shell would come either."""
+    output, _ = commands(
+        "silo suspend uart0; silo suspend consoled; silo suspend sh; silo suspend tmp; silo list"
+    )
+    lines = output.splitlines()
+    assert lines[:3] == ["silo: suspend: the prompt needs it; it can be stopped"] * 3
+    assert re.search(r"^\d+ tmp \w+ paused ", output, re.MULTILINE)
