@@ -97,7 +97,7 @@ static int job_refused(const struct job *j, const char *what, int err)
 {
 	char why[512];
 
-	if (!job_value(j, "error", why, sizeof(why)) && strcmp(why, "-"))
+	if (command_refused(err) && !job_value(j, "error", why, sizeof(why)) && strcmp(why, "-"))
 		return complain("%s: %s", what, why);
 	return complain_error(what, err);
 }

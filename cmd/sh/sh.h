@@ -94,6 +94,8 @@ bool program_find(const char *word, char path[SH_PATH_MAX]);
 int program_run(const char *path, int argc, char **argv);
 /* Value of `key` in text of "key value" lines, to buf. False: it is not there. */
 bool value_find(const char *text, const char *key, char *buf, size_t size);
+/* Does the silo's status say why a command to it had this error? */
+bool command_refused(int err);
 /* dir/name with one slash; out may be dir. False: too long. */
 bool path_join(char out[SH_PATH_MAX], const char *dir, const char *name);
 

@@ -53,12 +53,19 @@ static int silo_folder(const char *word, char folder[SH_PATH_MAX])
 	return n < 0 ? (int)n : -ENOENT;
 }
 
-/* The status file says why a command was refused. */
+/* The status file says why a command was refused; if it was, and did not meet a server's end: then
+ * the reason there is an older one. */
+bool command_refused(int err)
+{
+	return err != -ERESTART && err != -EPIPE && err != -ETIMEDOUT && err != -EINTR;
+}
+
 static int refused(const char *folder, const char *what, int err)
 {
 	char path[SH_PATH_MAX], text[8192], why[512];
 
-	if (path_join(path, folder, "status") && ns_load_text(path, text, sizeof(text)) > 0 &&
+	if (command_refused(err) && path_join(path, folder, "status") &&
+	    ns_load_text(path, text, sizeof(text)) > 0 &&
 	    value_find(text, "error", why, sizeof(why)) && strcmp(why, "-"))
 		return complain("%s: %s", what, why);
 	return complain_error(what, err);

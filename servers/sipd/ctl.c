@@ -148,7 +148,8 @@ static int run_kill(struct p9_call *call, int argc, char **argv)
 	return err ? p9_tree_fail(call, (int)-err, "it cannot be ended") : 0;
 }
 
-/* One that the prompt needs would take it away, and nothing would bring another: it does not end. */
+/* One that the prompt needs would take it away, and nothing would bring another: it does not end.
+ */
 static int run_suspend(struct p9_call *call, int argc, char **argv)
 {
 	struct silo *s = call_silo(call);

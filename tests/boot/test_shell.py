@@ -95,3 +95,11 @@ def test_what_the_prompt_needs_is_not_suspended(commands):
     lines = output.splitlines()
     assert lines[:3] == ["silo: suspend: the prompt needs it; it can be stopped"] * 3
     assert re.search(r"^\d+ tmp \w+ paused ", output, re.MULTILINE)
+
+
+def test_reason_of_another_command_is_not_shown(commands):
+    """sipd's end is why it did not answer, not what it has refused before."""
+    output, _ = commands("silo stop sipd; silo kill sipd")
+    refused, ended = output.splitlines()
+    assert refused == "silo: stop: init keeps this one; only kill is possible"
+    assert ended.startswith("silo: kill: the server is being restarted")
