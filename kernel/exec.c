@@ -63,7 +63,7 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 	err = table_replace(p);
 	if (err) {
 		object_put(&as->object);
-		object_put(&t->object); /* never started: undone by its last reference */
+		thread_unmake(t);
 		return err;
 	}
 	if (old->object.account != p->account)

@@ -81,7 +81,7 @@ int thread_make(struct process *p, struct aspace *as, const struct thread_args *
 		err = arch_thread_init(t, a);
 	if (err) {
 		t->run = THREAD_DEAD; /* never counted in the process */
-		object_put(&t->object);
+		thread_unmake(t);
 		return err;
 	}
 	list_add_tail(&p->threads, &t->process_node);
@@ -90,6 +90,13 @@ int thread_make(struct process *p, struct aspace *as, const struct thread_args *
 		p->main_thread = t->object.id;
 	*out = t;
 	return 0;
+}
+
+void thread_unmake(struct thread *t)
+{
+	if (t->msg)
+		aspace_unmap_range(t->aspace, t->msg_addr, PAGE_SIZE);
+	object_put(&t->object);
 }
 
 void thread_destroy(struct object *o)
@@ -368,8 +375,12 @@ int64_t sys_thread_create(struct thread *cur, handle_t process, uaddr_t args)
 	if (err)
 		return err;
 	err = handle_install(&cur->process->table, &t->object, RIGHTS_ALL & ~RIGHT_WX, NULL, &h);
+	if (err) {
+		thread_unmake(t);
+		return err;
+	}
 	object_put(&t->object);
-	return err ? err : (int64_t)h;
+	return (int64_t)h;
 }
 
 int64_t sys_thread_start(struct thread *cur, handle_t thread)

@@ -113,6 +113,8 @@ static inline struct thread *thread_of(struct object *o)
 }
 must_check int thread_make(struct process *p, struct aspace *as, const struct thread_args *a,
 			   struct thread **out);
+/* Undo that, of one that was never started: its message page leaves the address space, too. */
+void thread_unmake(struct thread *t);
 /* Park the current thread; cpu->cur becomes NULL. Deadline NEVER: no timer. */
 void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline);
 /* Wake with a result in the result register, or with registers already set (K_DONE), or to

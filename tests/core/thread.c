@@ -38,6 +38,21 @@ static void create_refused(void)
 	REFUSED(sys_thread_start(core_thread), EBUSY);
 }
 
+/* A thread that could not be made leaves nothing behind. */
+static void create_undone(void)
+{
+	uint64_t at = (uint64_t)core_map(PAGE_SIZE, PROT_R, NULL);
+	struct thread_args args = {.entry = 0x400000, .msg = at, .block = 8};
+	struct mapping_info info;
+
+	core_unmap((void *)at, PAGE_SIZE);
+	REFUSED(sys_thread_create(core_process, &args), EFAULT);
+	REFUSED(sys_thread_create(core_process, &args),
+		EFAULT); /* its message page's place is free */
+	if (!sys_aspace_query(core_aspace, at, &info))
+		CHECK(info.addr > at);
+}
+
 static void sleep_and_interrupt(void)
 {
 	uint64_t before = time_now();
@@ -421,6 +436,7 @@ static void yield(void)
 
 const struct core_test core_tests[] = {
 	{"thread_create_refused", create_refused},
+	{"create_undone", create_undone},
 	{"sleep_and_interrupt", sleep_and_interrupt},
 	{"suspend_resume", suspend_resume},
 	{"set_registers", set_registers},
