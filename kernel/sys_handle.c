@@ -99,6 +99,8 @@ int64_t sys_handle_flags(struct thread *cur, handle_t h, uint32_t set, uint32_t 
 		return err;
 	if ((set | clear) & ~(HANDLE_INHERIT | HANDLE_STAY))
 		return -EINVAL;
+	if ((set & HANDLE_INHERIT) && c->object->type == OBJ_REPLY)
+		return -EINVAL; /* one-shot */
 	c->flags = (c->flags & ~clear) | set;
 	return 0;
 }

@@ -347,6 +347,7 @@ static void saved_replies(void)
 	receive(channel, &m);
 	first = TAKE(sys_reply_save());
 	REFUSED(sys_reply_save(), EINVAL);
+	REFUSED(sys_handle_flags(first, HANDLE_INHERIT, 0), EINVAL); /* there is one of it */
 	caller_start(&two);
 	receive(channel, &m);
 	second = TAKE(sys_reply_save());
