@@ -36,13 +36,16 @@ static inline void copy_words(struct regs *to, const struct regs *from)
 	REGS_WORD5(to) = REGS_WORD5(from);
 }
 
+/* By words; in the last one zeros stand for what is behind the last byte. */
 static inline void copy_data(void *to, const void *from, unsigned bytes)
 {
 	uint64_t *d = to;
 	const uint64_t *s = from;
 
-	for (unsigned i = 0; i < (bytes + 7) / 8; i++)
-		d[i] = s[i];
+	for (; bytes >= 8; bytes -= 8)
+		*d++ = *s++;
+	if (bytes)
+		*d = *s & ~(UINT64_MAX << 8 * bytes);
 }
 
 /* message.c: find all handles that a message names; each may stand there once. */

@@ -333,6 +333,55 @@ static void interrupt(void)
 	core_close(channel);
 }
 
+/* A call with bytes, and how many of the answer's came. */
+static void call_bytes(uint64_t arg)
+{
+	struct caller *c = (struct caller *)arg;
+	volatile uint8_t *data = (volatile uint8_t *)message_page()->data;
+
+	for (unsigned i = 0; i < 24; i++)
+		data[i] = 0xaa;
+	c->result = ipc_call(c->sender, &c->m, c->deadline);
+	for (unsigned i = 0; i < 24; i++)
+		c->got += data[i] == 0xcc;
+}
+
+/* What lies behind a message's last byte in the page of who sends it is not sent, by whatever way:
+ * it is of the server's other clients. */
+static void no_more_bytes(void)
+{
+	handle_t channel = TAKE(sys_channel_create()), queue = TAKE(sys_queue_create());
+	handle_t sender = sender_make(channel, 1);
+	uint8_t *data = (uint8_t *)message_page()->data;
+	struct ipc_msg m = {0};
+
+	CHECK(sys_queue_add(queue, channel, EVENT_MESSAGE, 1, 0, 0) > 0);
+	for (unsigned round = 0; round < 18; round++) {
+		unsigned n = round % 9;
+
+		caller_init(&one, sender);
+		core_native_make(&one.native, call_bytes, (uint64_t)&one);
+		one.m.tag |= 16 - n;
+		OK(sys_thread_start(one.native.thread));
+		if (round >= 9) /* the caller finds nobody waiting */
+			core_until(one.native.thread, THREAD_CALLING);
+		memset(data, 0xee, 24);
+		receive(queue, &m);
+		CHECK_EQ(m.tag & MSG_BYTES_MASK, 16 - n);
+		for (unsigned i = 0; i < 24; i++)
+			CHECK(i < 16 - n ? data[i] == 0xaa : data[i] != 0xaa);
+		memset(data, 0xcc, 24);
+		m.tag = 8 + n;
+		CHECK(sys_queue_timer(queue, 0, 1, time_in(NS_PER_MS), 0) > 0);
+		CHECK_EQ(ipc_reply_wait(queue, &m, DEADLINE_NEVER, REPLY_CURRENT), IPC_EVENT);
+		core_native_join(&one.native);
+		CHECK_EQ(one.got, 8 + n);
+	}
+	core_close(sender);
+	core_close(channel);
+	core_close(queue);
+}
+
 /* Requests are kept and answered out of order. */
 static void saved_replies(void)
 {
@@ -891,6 +940,7 @@ const struct core_test core_tests[] = {
 	{"sleeping_servers", sleeping_servers},
 	{"abandoned", abandoned},
 	{"interrupt", interrupt},
+	{"no_more_bytes", no_more_bytes},
 	{"saved_replies", saved_replies},
 	{"reply_dropped", reply_dropped},
 	{"channel_gone", channel_gone},

@@ -127,18 +127,25 @@
 	sysretq
 	.endm
 
-	/* Bytes of the message \tag from cur's page to r15's. Clobbers rax rbx rcx r11. */
+	/* Bytes of the message \tag from cur's page to r15's, from the last word down; zeros stand
+	 * for what is behind the last byte. Clobbers rax rbx rcx rbp r11. */
 	.macro COPY_DATA tag
 	mov \tag, %ecx
 	and $0x1fff, %ecx
 	jz 4f
 	mov T_MSG(%rsp), %rbx
 	mov T_MSG(%r15), %r11
-	add $7, %ecx
-	shr $3, %ecx
-3:	mov MSG_PAGE_DATA - 8(%rbx, %rcx, 8), %rax
-	mov %rax, MSG_PAGE_DATA - 8(%r11, %rcx, 8)
-	dec %ecx
+	lea 7(%rcx), %ebp
+	shr $3, %ebp
+	mov MSG_PAGE_DATA - 8(%rbx, %rbp, 8), %rax
+	neg %ecx
+	shl $3, %ecx
+	shl %cl, %rax
+	shr %cl, %rax
+	jmp 5f
+3:	mov MSG_PAGE_DATA - 8(%rbx, %rbp, 8), %rax
+5:	mov %rax, MSG_PAGE_DATA - 8(%r11, %rbp, 8)
+	dec %ebp
 	jnz 3b
 4:
 	.endm
