@@ -37,9 +37,16 @@ static struct aspace *aspace_new(struct account *a)
 	return as;
 }
 
+/* What pays may be the account of an address space without a process, which hangs below that of a
+ * process: then that one pays, or accounts would form chains, and each charge walks up. */
+static struct account *account_own(struct account *a)
+{
+	return account_part(a->part && a->parent->part ? a->parent : a);
+}
+
 int aspace_make(struct account *a, struct aspace **out)
 {
-	struct account *own = account_part(a);
+	struct account *own = account_own(a);
 	struct aspace *as = own ? aspace_new(own) : NULL;
 
 	if (own)

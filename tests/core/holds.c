@@ -157,14 +157,41 @@ static void unmap_parts(void)
 {
 	watched("parts", "", 16 << 20);
 }
+#define ACCOUNTS 4000u
+
+/* Each address space is charged to the one before, which is closed: a charge goes up through the
+ * accounts that are left of them. */
+static int role_accounts(void)
+{
+	uint64_t len = 1 << 20;
+	handle_t last = HANDLE_NONE;
+
+	for (unsigned i = 0; i < ACCOUNTS; i++) {
+		handle_t next = TAKE(sys_aspace_create());
+
+		OK(sys_thread_charge(next));
+		if (last)
+			core_close(last);
+		last = next;
+	}
+	OK(sys_vmo_commit(TAKE(sys_vmo_create(len, VMO_ANON)), 0, len));
+	return 1;
+}
+
+static void accounts_in_a_row(void)
+{
+	watched("accounts", "", 16 << 20);
+}
 const struct core_test core_tests[] = {{"read_without_memory", read_without_memory},
 				       {"unmap_empty_tables", unmap_empty_tables},
 				       {"free_empty_tables", free_empty_tables},
 				       {"join_parts", join_parts},
 				       {"unmap_parts", unmap_parts},
+				       {"accounts_in_a_row", accounts_in_a_row},
 				       {NULL, NULL}};
 
 const struct core_role core_roles[] = {{"read_without_memory", role_read_without_memory},
 				       {"tables", role_tables},
 				       {"parts", role_parts},
+				       {"accounts", role_accounts},
 				       {NULL, NULL}};
