@@ -227,6 +227,7 @@ static struct device *device_make(struct account *a, struct device *parent)
 	list_add_tail(&all, &d->all_node);
 	d->parent = parent;
 	if (parent) {
+		d->depth = parent->depth + 1;
 		object_get(&parent->object);
 		list_add_tail(&parent->children, &d->sibling);
 	}
@@ -327,6 +328,8 @@ static int cut_allowed(const struct device *parent, const struct device_args *a)
 {
 	if ((locked && device_is_root(parent)) || !covers(parent, a))
 		return -EPERM;
+	if (parent->depth == CAP_DEPTH_MAX)
+		return -EMLINK;
 	list_for_each (d, &parent->children, struct device, sibling)
 		if (collides(a, &d->args))
 			return -EBUSY;

@@ -33,15 +33,19 @@ struct claim {
 struct device {
 	struct object object;
 	struct device *parent; /* counted; NULL at the root */
+	uint8_t depth;	       /* [const] 0: the root; its end may be the end of all above */
 	struct list children, sibling;
 	struct list all_node;	 /* every device that exists */
 	struct device_args args; /* the root's are not looked at */
 	struct process *owner;	 /* not counted: cleared at its death */
 	struct list irqs;	 /* irq.device_node */
-	uint32_t irq_count, msi_count;
+	uint32_t irq_count;
+	uint32_t msi_count; /* with those of all that was cut out of it: `args` bounds them together
+			     */
 	struct list claims;
 	struct iommu_domain *domain;	    /* counted; NULL: no IOMMU, or no DMA yet */
 	uint64_t dma_used, dma_quarantined; /* bytes */
+	uint64_t dma_held;		    /* both, with those of all that was cut out of it */
 	bool orphan;			    /* no handle is left, but DMA memory: holds itself */
 };
 

@@ -32,23 +32,33 @@ static uint64_t claim_bytes(const struct claim *c)
 
 /* ---- making and ending claims ----------------------------------------------------- */
 
-/* Room in the device's budget and in the silo's. */
+/* So many bytes more, modulo 2^64, are held through a device and all that it was cut out of. */
+static void dma_hold(struct device *d, uint64_t bytes)
+{
+	for (; d; d = d->parent)
+		d->dma_held += bytes;
+}
+
+/* Room in the budgets of the device and of those that it was cut out of, and in the silo's. */
 static int dma_charge(struct device *d, struct silo *s, uint64_t bytes)
 {
-	uint64_t held = d->dma_used + d->dma_quarantined;
 	int err;
 
-	if (bytes > d->args.dma_max || held > d->args.dma_max - bytes)
-		return -EDQUOT;
+	for (const struct device *up = d; up; up = up->parent)
+		if (bytes > up->args.dma_max || up->dma_held > up->args.dma_max - bytes)
+			return -EDQUOT;
 	err = account_charge(s->account, RES_DMA, bytes);
-	if (!err)
-		d->dma_used += bytes;
-	return err;
+	if (err)
+		return err;
+	d->dma_used += bytes;
+	dma_hold(d, bytes);
+	return 0;
 }
 
 static void dma_uncharge(struct device *d, struct silo *s, uint64_t bytes)
 {
 	d->dma_used -= bytes;
+	dma_hold(d, -bytes);
 	account_uncharge(s->account, RES_DMA, bytes);
 }
 
@@ -241,6 +251,8 @@ void claims_adopt(struct device *to, struct device *from)
 		c->device = to;
 		from->dma_quarantined -= claim_bytes(c);
 		to->dma_quarantined += claim_bytes(c);
+		dma_hold(from, -claim_bytes(c));
+		dma_hold(to, claim_bytes(c));
 	}
 }
 

@@ -285,6 +285,13 @@ static int attach_message(struct irq *i)
 	return 0;
 }
 
+/* A message interrupt more (1) or less (-1) of a device, and of all that it was cut out of. */
+static void msi_count(struct device *d, enum irq_kind kind, int32_t change)
+{
+	for (; d && kind == IRQ_MSI; d = d->parent)
+		d->msi_count += (uint32_t)change;
+}
+
 static struct irq *irq_make(struct account *a, struct device *d, enum irq_kind kind)
 {
 	struct irq *i = kmem_alloc(a, sizeof(*i));
@@ -299,7 +306,7 @@ static struct irq *irq_make(struct account *a, struct device *d, enum irq_kind k
 	i->device = d;
 	object_get(&d->object);
 	d->irq_count++;
-	d->msi_count += kind == IRQ_MSI;
+	msi_count(d, kind, 1);
 	return i;
 }
 
@@ -316,7 +323,7 @@ void irq_destroy(struct object *o)
 	assert(list_empty(&i->watches));
 	list_del(&i->device_node);
 	i->device->irq_count--;
-	i->device->msi_count -= i->kind == IRQ_MSI;
+	msi_count(i->device, i->kind, -1);
 	object_put(&i->device->object);
 	kmem_free(i, sizeof(*i));
 }
@@ -332,7 +339,10 @@ static int claim_allowed(const struct device *d, uint32_t kind, uint32_t number,
 	}
 	if (kind != IRQ_MSI || number || flags)
 		return -EINVAL;
-	return d->msi_count < d->args.msi ? 0 : -EPERM;
+	for (; d; d = d->parent)
+		if (d->msi_count >= d->args.msi)
+			return -EPERM;
+	return 0;
 }
 
 int64_t sys_irq_create(struct thread *cur, handle_t device, uint32_t kind, uint32_t line,

@@ -39,6 +39,24 @@ static void cut(void)
 	core_close(device);
 }
 
+/* Devices cut out of devices, each held by the next alone: not without end. */
+static void cut_deep(void)
+{
+	struct device_args args = {.source = ~0u, .name = "deep"};
+	handle_t device = TAKE(sys_device_create(core_device, &args));
+	unsigned depth = 1;
+	int64_t next = 0;
+
+	while (depth < 1000 && (next = sys_device_create(device, &args)) >= 0) {
+		core_close(device);
+		device = (handle_t)next;
+		depth++;
+	}
+	core_close(device);
+	REFUSED(next, EMLINK);
+	CHECK_EQ(depth, 16);
+}
+
 static void ports(void)
 {
 	struct device_args args = {.ports = {{0x80, 2}}, .source = ~0u, .name = "post"};
@@ -124,6 +142,32 @@ static void dma_memory(void)
 	core_close(wired);
 	core_close(vmo);
 	OK(sys_device_quiesced(device)); /* no bus master here: nothing can reach it */
+	core_close(device);
+}
+
+/* What is cut out of a device has a part of its budget, not as much again. */
+static void budget_of_parts(void)
+{
+	struct device_args args = {.source = ~0u, .msi = 2, .dma_max = PAGES(4), .name = "whole"};
+	handle_t device = TAKE(sys_device_create(core_device, &args)), irq[2], vmo;
+	handle_t one = TAKE(sys_device_create(device, &args));
+	handle_t two = TAKE(sys_device_create(device, &args));
+
+	irq[0] = TAKE(sys_irq_create(one, IRQ_MSI, 0, 0));
+	irq[1] = TAKE(sys_irq_create(two, IRQ_MSI, 0, 0));
+	REFUSED(sys_irq_create(one, IRQ_MSI, 0, 0), EPERM);
+	REFUSED(sys_irq_create(device, IRQ_MSI, 0, 0), EPERM);
+	core_close(irq[0]);
+	core_close(TAKE(sys_irq_create(device, IRQ_MSI, 0, 0)));
+	core_close(irq[1]);
+	vmo = TAKE(sys_vmo_create_contiguous(one, PAGES(3), 0));
+	REFUSED(sys_vmo_create_contiguous(two, PAGES(2), 0), EDQUOT);
+	REFUSED(sys_vmo_create_contiguous(device, PAGES(2), 0), EDQUOT);
+	core_close(TAKE(sys_vmo_create_contiguous(two, PAGES(1), 0)));
+	core_close(vmo);
+	core_close(TAKE(sys_vmo_create_contiguous(device, PAGES(4), 0)));
+	core_close(one);
+	core_close(two);
 	core_close(device);
 }
 
@@ -229,10 +273,12 @@ static void lock(void)
 
 const struct core_test core_tests[] = {
 	{"cut", cut},
+	{"cut_deep", cut_deep},
 	{"ports", ports},
 	{"registers", registers},
 	{"no_ram", no_ram},
 	{"dma_memory", dma_memory},
+	{"budget_of_parts", budget_of_parts},
 	{"interrupts", interrupts},
 	{"msi_objects", msi_objects},
 	{"driver_dies", driver_dies},
