@@ -367,6 +367,7 @@ int handle_table_split(struct handle_table *to, struct handle_table *from)
 			continue;
 		slot_at(from, i)->cap = NULL;
 		from->used--;
+		c->revoking = false; /* all other threads end: nobody revokes by it any more */
 		slot_fill(to, i, c);
 	}
 	table_refree(to, from);

@@ -249,6 +249,7 @@ int64_t sys_process_take(struct thread *cur, handle_t process, handle_t number)
 	if (err)
 		return err;
 	cap_detach(c, &moving);
+	moving->revoking = false; /* who revoked by it is dead */
 	return cap_attach(&cur->process->table, moving);
 }
 

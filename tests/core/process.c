@@ -196,6 +196,42 @@ static void kept(void)
 	core_close(signal);
 }
 
+static int role_revoke(void)
+{
+	handle_t root = boot_handle("root");
+
+	for (unsigned i = 0; i < 10000; i++)
+		(void)TAKE(sys_handle_dup(root, RIGHTS_SAME));
+	OK(sys_signal_set(boot_handle("ready"), 0, 1));
+	OK(sys_handle_revoke(root));
+	return 1;
+}
+
+/* A process is ended while it revokes: from its kept handle can be derived again. */
+static void kept_half_revoked(void)
+{
+	handle_t signal = TAKE(sys_signal_create(0)), ready = TAKE(sys_signal_create(0));
+	handle_t silo = core_silo_make(1500, 0, NULL), queue = TAKE(sys_queue_create()), taken;
+	struct spawn_handle handles[] = {{"root", signal, RIGHTS_SAME, HANDLE_KEPT, 0},
+					 {"ready", ready, RIGHTS_SAME, 0, 0}};
+	struct spawned s;
+	struct event e;
+
+	CHECK(sys_queue_add(queue, ready, EVENT_SIGNAL, 1, 0, 1) > 0);
+	core_spawn(&s, "revoke", NULL, silo, handles, 2);
+	CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
+	OK(sys_thread_sleep(time_in(200 * NS_PER_US)));
+	OK(sys_process_kill(s.process, 7)); /* half way, with one CPU */
+	taken = TAKE(sys_process_take(s.process, handles[0].given));
+	core_close(TAKE(sys_handle_dup(taken, RIGHTS_SAME)));
+	core_close(taken);
+	spawn_discard(&s);
+	core_silo_end(silo);
+	core_close(queue);
+	core_close(ready);
+	core_close(signal);
+}
+
 /* With GIVE_MOVE it is the handle itself that goes to another table, or to another number in its
  * own; what was derived from it hangs from it as before. */
 static void moved(void)
@@ -523,6 +559,7 @@ const struct core_test core_tests[] = {
 	{"unstarted", unstarted},
 	{"give", give},
 	{"kept", kept},
+	{"kept_half_revoked", kept_half_revoked},
 	{"moved", moved},
 	{"inherit", inherit},
 	{"exec", exec},
@@ -535,7 +572,7 @@ const struct core_test core_tests[] = {
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {{"exit", role_exit},	  {"wait", role_wait},
-				       {"crash", role_crash},	  {"exec", role_exec},
-				       {"pledged", role_pledged}, {"capability", role_capability},
-				       {"busy", role_busy},	  {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"exit", role_exit}, {"wait", role_wait},	{"crash", role_crash},
+	{"exec", role_exec}, {"pledged", role_pledged}, {"capability", role_capability},
+	{"busy", role_busy}, {"revoke", role_revoke},	{NULL, NULL}};
