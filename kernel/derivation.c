@@ -120,6 +120,7 @@ static bool kill_one_below(struct cap *root)
 		tomb = parent->kind == CAP_TOMB; /* may go with its last child */
 		mapping_revoked(c);
 		return !tomb && parent->child != c;
+	case CAP_WATCH: watch_revoked(c); break;
 	case CAP_TOMB:
 		cap_unlink(c);
 		cap_free(c);

@@ -18,7 +18,7 @@ struct process;
 struct thread;
 struct handle_table;
 
-enum cap_kind { CAP_HANDLE, CAP_MAPPING, CAP_FAULTS, CAP_TOMB };
+enum cap_kind { CAP_HANDLE, CAP_MAPPING, CAP_WATCH, CAP_FAULTS, CAP_TOMB };
 #define CAP_DEPTH_MAX 16
 
 struct cap {
@@ -106,7 +106,8 @@ extern struct process *clearing_process; /* [K] whose table a cleanup slice is c
  * NULL already. */
 void cap_bury(struct cap *c);
 
-/* Mappings (aspace.c): the node lives inside the mapping. */
+/* Mappings (aspace.c) and watches (watch.c): the node lives inside them. */
 void cap_link_child(struct cap *parent, struct cap *node);
 void cap_unlink(struct cap *node);	/* splices its children up */
 void mapping_revoked(struct cap *node); /* in aspace.c: unmap; unlinks the node */
+void watch_revoked(struct cap *node);	/* in watch.c: end it; unlinks the node */

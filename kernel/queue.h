@@ -5,10 +5,11 @@
  * A watch is one registration: one source, one kind, one record. Raising it adds
  * to `count` and links it into the queue's ready list once; so an event is never
  * dropped and never allocates. A watch hangs in its source's list by source_node
- * and in the queue's by queue_node; whoever goes first removes it.
+ * and in the queue's by queue_node; whoever goes first removes it. So does the
+ * revocation of the handle that it was made through, of which it is a child.
  */
 #pragma once
-#include "object.h"
+#include "handle.h"
 #include "timer.h"
 
 struct thread;
@@ -35,6 +36,7 @@ struct watch {
 	uint64_t period;
 	uint64_t key_vmo, key_offset; /* EVENT_MEMORY */
 	struct account *account;
+	struct cap cap; /* CAP_WATCH; below nothing when no handle of a source was named */
 };
 
 static inline struct queue *queue_of(struct object *o)

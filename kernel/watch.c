@@ -135,6 +135,7 @@ struct watch *watch_make(struct queue *q, uint32_t kind, uint64_t key, struct ac
 	w->key = key;
 	w->id = ++q->next_id;
 	w->account = a;
+	w->cap.kind = CAP_WATCH;
 	account_get(a);
 	list_init(&w->ready_node);
 	list_init(&w->source_node);
@@ -176,6 +177,7 @@ void watch_end(struct watch *w)
 	list_del(&w->ready_node);
 	list_del(&w->source_node);
 	list_del(&w->queue_node);
+	cap_unlink(&w->cap);
 	if (w->kind == EVENT_MESSAGE)
 		source = NULL; /* not counted */
 	account_put(w->account);
@@ -199,15 +201,17 @@ static struct list *source_list(struct object *o, uint32_t kind)
 	return NULL;
 }
 
-static int64_t add_channel(struct queue *q, struct channel *ch, uint64_t key, struct account *a)
+static int64_t add_channel(struct queue *q, struct cap *c, uint64_t key)
 {
+	struct channel *ch = channel_of(c->object);
 	struct watch *w;
 
 	if (ch->watch || !list_empty(&ch->receivers))
 		return -EBUSY;
-	w = watch_make(q, EVENT_MESSAGE, key, a);
+	w = watch_make(q, EVENT_MESSAGE, key, q->object.account);
 	if (!w)
 		return -ENOMEM;
+	cap_link_child(c, &w->cap);
 	w->source = &ch->object;
 	ch->watch = w;
 	if (channel_pending(ch))
@@ -255,9 +259,10 @@ int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint3
 	if (flags & ~(WATCH_EDGE | WATCH_ONESHOT))
 		return -EINVAL;
 	o = c->object;
+	if (cap_revoking(c))
+		return -EAGAIN;
 	if (kind == EVENT_MESSAGE && o->type == OBJ_CHANNEL)
-		return flags || arg ? -EINVAL
-				    : add_channel(queue_of(qo), channel_of(o), key, qo->account);
+		return flags || arg ? -EINVAL : add_channel(queue_of(qo), c, key);
 	list = source_list(o, kind);
 	if (!list || (kind == EVENT_SIGNAL && !arg))
 		return -EINVAL;
@@ -273,11 +278,17 @@ int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint3
 	w = watch_make(queue_of(qo), kind, key, cur->process->account);
 	if (!w)
 		return -ENOMEM;
+	cap_link_child(c, &w->cap);
 	w->flags = flags;
 	w->arg = arg;
 	if (kind == EVENT_PROCESS && (arg & PROCESS_EV_FAULT))
 		process_of(o)->handler = w;
 	return add_source(o, w, list);
+}
+
+void watch_revoked(struct cap *node)
+{
+	watch_end(container_of(node, struct watch, cap));
 }
 
 static struct watch *watch_find(struct queue *q, uint64_t id)

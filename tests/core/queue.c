@@ -348,6 +348,37 @@ static void no_event_lost(void)
 	core_close(race_queue);
 }
 
+/* A watch ends with the revocation of the handle that it was made through, not with its end. */
+static void revoke_ends_watches(void)
+{
+	handle_t queue = TAKE(sys_queue_create()), signal = TAKE(sys_signal_create(0));
+	handle_t channel = TAKE(sys_channel_create()), through, receiver;
+
+	through = TAKE(sys_handle_dup(signal, RIGHTS_SAME));
+	CHECK(sys_queue_add(queue, through, EVENT_SIGNAL, 1, 0, 1) > 0);
+	core_close(through);
+	OK(sys_signal_set(signal, 0, 1));
+	CHECK_EQ(await(queue).key, 1);
+	OK(sys_handle_revoke(signal)); /* it hangs from there now */
+	nothing_comes(queue);
+	through = TAKE(sys_handle_dup(signal, RIGHTS_SAME));
+	CHECK(sys_queue_add(queue, signal, EVENT_SIGNAL, 2, 0, 1) > 0);
+	CHECK(sys_queue_add(queue, through, EVENT_SIGNAL, 3, 0, 1) > 0);
+	OK(sys_handle_revoke(through));
+	CHECK_EQ(await(queue).key, 2);
+	CHECK_EQ(await(queue).key, 2);
+	OK(sys_handle_revoke(signal));
+	nothing_comes(queue);
+	receiver = TAKE(sys_handle_dup(channel, RIGHTS_SAME));
+	CHECK(sys_queue_add(queue, receiver, EVENT_MESSAGE, 4, 0, 0) > 0);
+	REFUSED(sys_queue_add(queue, channel, EVENT_MESSAGE, 5, 0, 0), EBUSY);
+	OK(sys_handle_revoke(channel));
+	CHECK(sys_queue_add(queue, channel, EVENT_MESSAGE, 5, 0, 0) > 0);
+	core_close(channel);
+	core_close(signal);
+	core_close(queue);
+}
+
 const struct core_test core_tests[] = {
 	{"queue_refused", refused},
 	{"timer_once", timer_once},
@@ -361,6 +392,7 @@ const struct core_test core_tests[] = {
 	{"process_events", process_events},
 	{"closed_under_waiter", closed_under_waiter},
 	{"no_event_lost", no_event_lost},
+	{"revoke_ends_watches", revoke_ends_watches},
 	{NULL, NULL},
 };
 
