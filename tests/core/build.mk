@@ -2,7 +2,7 @@
 # Tests of the kernel alone: each boots as boot/init. See core.h.
 core-frame := tests/core/core.c
 core-libs := spawn elf cpio sys
-core-programs := hostile abuse holds handle memory pager ipc life process thread queue silo limits withhold device libc
+core-programs := hostile abuse holds gates handle memory pager ipc life process thread queue silo limits withhold device libc
 CORE += $(core-programs:%=core_%) core_attack
 
 define core-program
