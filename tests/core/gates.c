@@ -3,7 +3,7 @@
  * gates.c: every right that a call asks for (the lines `rights:` of abi/calls.abi). Each call is
  * made with a handle that has all rights but the one, and must answer EACCES: that comes before
  * anything else is looked at, so the other arguments need not make sense. What calls do with
- * enough rights is tested elsewhere.
+ * enough rights is tested elsewhere. And the digits of a silo's mode (docs/modes.md).
  */
 #include "core.h"
 
@@ -293,14 +293,80 @@ static void device(void)
 	core_close(device);
 }
 
+/* ---- digits of the mode ---------------------------------------------------------------------- */
+
+/* Refused when the silo's mode lacks `digit`, and only then. */
+static bool hardware_gate(uint32_t mode, uint32_t digit, int64_t result)
+{
+	return mode & digit ? result >= 0 : result == -EPERM;
+}
+
+static int role_hardware(void)
+{
+	handle_t device = boot_handle("device"), pool = TAKE(sys_vmo_create(PAGE_SIZE, VMO_WIRED));
+	struct silo_info silo;
+	uint32_t mode;
+
+	OK(sys_silo_info(boot_handle("silo"), &silo));
+	mode = silo.mode;
+	CHECK(hardware_gate(mode, MODE_INTERRUPT, sys_irq_create(device, IRQ_MSI, 0, 0)));
+	CHECK(hardware_gate(mode, MODE_IO, sys_port_read(device, 0x80, 1)));
+	CHECK(hardware_gate(mode, MODE_IO, sys_port_write(device, 0x80, 1, 0)));
+	CHECK(hardware_gate(mode, MODE_IO, sys_vmo_create_physical(device, 0xfed00000, PAGE_SIZE)));
+	CHECK(hardware_gate(mode, MODE_DMA, sys_vmo_create_contiguous(device, PAGE_SIZE, 0)));
+	CHECK(hardware_gate(mode, MODE_DMA, sys_dma_map(device, pool, 0, PAGE_SIZE, &out.word)));
+	return 7;
+}
+
+static void hardware_with(uint32_t mode)
+{
+	struct device_args args = {.ports = {{0x80, 1}},
+				   .source = ~0u,
+				   .msi = 1,
+				   .name = "gate",
+				   .dma_max = 2 * PAGE_SIZE,
+				   .regs = {{0xfed00000, PAGE_SIZE}}};
+	struct silo_args silo_args = {.id = 500, .mode = mode};
+	handle_t silo = TAKE(sys_silo_create(core_silo, &silo_args));
+	handle_t device = TAKE(sys_device_create(core_device, &args));
+	struct spawn_handle give[] = {{"device", device, rights_of(device) & ~RIGHT_REVOKE, 0, 0},
+				      {"silo", silo, RIGHT_READ, 0, 0}};
+	struct spawned s;
+
+	for (uint32_t op = SILO_OP_LOAD; op <= SILO_OP_START; op++)
+		OK(sys_silo_control(silo, op, 0));
+	core_spawn(&s, "hardware", NULL, silo, give, 2);
+	core_expect(&s, 7);
+	OK(sys_device_quiesced(device));
+	core_silo_end(silo);
+	core_close(device);
+}
+
+static void hardware_digits(void)
+{
+	static const uint32_t all = MODE_INTERRUPT | MODE_IO | MODE_DMA;
+
+	hardware_with(all);
+	hardware_with(all & ~MODE_INTERRUPT);
+	hardware_with(all & ~MODE_IO);
+	hardware_with(all & ~MODE_DMA);
+}
+
 const struct core_test core_tests[] = {
-	{"handles", handles}, {"log_and_clock", log_and_clock},
-	{"vmo", vmo},	      {"pager", pager},
-	{"aspace", aspace},   {"protect", protect},
-	{"process", process}, {"thread", thread},
-	{"channel", channel}, {"queue", queue},
-	{"silo", silo},	      {"device", device},
+	{"handles", handles},
+	{"log_and_clock", log_and_clock},
+	{"vmo", vmo},
+	{"pager", pager},
+	{"aspace", aspace},
+	{"protect", protect},
+	{"process", process},
+	{"thread", thread},
+	{"channel", channel},
+	{"queue", queue},
+	{"silo", silo},
+	{"device", device},
+	{"hardware_digits", hardware_digits},
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {{NULL, NULL}};
+const struct core_role core_roles[] = {{"hardware", role_hardware}, {NULL, NULL}};
