@@ -125,6 +125,9 @@ int arch_line_setup(unsigned line, bool level, bool low, unsigned vector)
 	if (!c || vector < VECTOR_DEVICE_FIRST || vector > VECTOR_DEVICE_LAST)
 		return -EINVAL;
 	lock();
+	for (unsigned v = 0; v < VECTORS; v++) /* one that it had before is another's by now */
+		if (vector_line[v] == line + 1)
+			vector_line[v] = 0;
 	line_write(line, ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (low ? ENTRY_LOW : 0) | vector);
 	chip_write(c, INDEX_ENTRIES + 2 * (line - c->first) + 1, cpus[0].hardware_id << 24);
 	vector_line[vector] = level ? (uint16_t)(line + 1) : 0;
@@ -132,15 +135,27 @@ int arch_line_setup(unsigned line, bool level, bool low, unsigned vector)
 	return 0;
 }
 
+static void line_mask_locked(unsigned line, bool masked)
+{
+	uint32_t entry = masked ? lines[line] | ENTRY_MASKED : lines[line] & ~ENTRY_MASKED;
+
+	if (lines[line] && entry != lines[line])
+		line_write(line, entry);
+}
+
 void arch_line_mask(unsigned line, bool masked)
 {
-	uint32_t entry;
-
 	if (!chip_of(line))
 		return;
 	lock();
-	entry = masked ? lines[line] | ENTRY_MASKED : lines[line] & ~ENTRY_MASKED;
-	if (lines[line] && entry != lines[line])
-		line_write(line, entry);
+	line_mask_locked(line, masked);
+	unlock();
+}
+
+void ioapic_vector_mask(unsigned vector)
+{
+	lock();
+	if (vector_line[vector]) /* still: the line has not been set up anew meanwhile */
+		line_mask_locked(vector_line[vector] - 1u, true);
 	unlock();
 }

@@ -105,10 +105,11 @@ void pic_off(void);
 void unlock_idle(void);
 void ioapic_init(const struct acpi_facts *f);
 extern uint16_t vector_line[256]; /* line + 1 of level-triggered vectors; 0: none */
+void ioapic_vector_mask(unsigned vector);
 static inline void ioapic_before_eoi(unsigned vector)
 {
 	if (vector_line[vector])
-		arch_line_mask(vector_line[vector] - 1u, true);
+		ioapic_vector_mask(vector);
 }
 void time_init(const struct acpi_facts *f);
 void delay_us(uint64_t us);

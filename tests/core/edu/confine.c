@@ -103,6 +103,77 @@ static void by_close(handle_t above, handle_t irq)
 	core_close(irq);
 }
 
+/* ---- a line, and a vector that was its own
+ * ----------------------------------------------------------- */
+
+#define CMOS_INDEX 0x70
+#define CMOS_DATA  0x71
+#define CMOS_LINE  8
+#define VECTORS	   176u
+
+/* The clock's periodic interrupt; reading its cause lets go of the line. */
+static void clock_tick(handle_t device, bool on)
+{
+	OK(sys_port_write(device, CMOS_INDEX, 1, 0x0b));
+	OK(sys_port_write(device, CMOS_DATA, 1, on ? 0x42 : 0x02));
+	OK(sys_port_write(device, CMOS_INDEX, 1, 0x0c));
+	CHECK(sys_port_read(device, CMOS_DATA, 1) >= 0);
+}
+
+static void clock_comes(handle_t device, handle_t irq, handle_t queue)
+{
+	struct event e;
+
+	clock_tick(device, true);
+	CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
+	clock_tick(device, false);
+	OK(sys_irq_ack(irq));
+	while (sys_queue_wait(queue, &e, 1, time_in(2 * NS_PER_MS)) == 1)
+		OK(sys_irq_ack(irq));
+}
+
+/* A message interrupt with a vector that once was a level line's leaves the line alone. */
+static void vector_of_a_line(void)
+{
+	struct device_args args = {.ports = {{CMOS_INDEX, 2}},
+				   .source = ~0u,
+				   .name = "cmos",
+				   .msi = 1,
+				   .lines = {CMOS_LINE + 1}};
+	handle_t queue = TAKE(sys_queue_create()),
+		 device = TAKE(sys_device_create(core_device, &args));
+	handle_t irq = TAKE(sys_irq_create(device, IRQ_MSI, 0, 0)), line;
+	struct irq_info before, info = {0};
+	struct event e;
+
+	OK(sys_irq_info(irq, &before)); /* vectors are given out in turn: the line's is the next */
+	core_close(irq);
+	core_close(TAKE(sys_irq_create(device, IRQ_LINE, CMOS_LINE, IRQ_LEVEL)));
+	line = TAKE(sys_irq_create(device, IRQ_LINE, CMOS_LINE, IRQ_LEVEL));
+	TAKE(sys_queue_add(queue, line, EVENT_IRQ, KEY_WITNESS, 0, 0));
+	clock_comes(device, line, queue);
+	edu_open(&edu, 0);
+	for (unsigned i = 0; i < VECTORS; i++) {
+		irq = TAKE(sys_irq_create(edu.device, IRQ_MSI, 0, 0));
+		OK(sys_irq_info(irq, &info));
+		if (info.msi_data == before.msi_data + 1)
+			break;
+		core_close(irq);
+	}
+	CHECK_EQ(info.msi_data, before.msi_data + 1);
+	TAKE(sys_queue_add(queue, irq, EVENT_IRQ, KEY_IRQ, 0, 0));
+	edu_aim(&edu, irq);
+	edu_raise(&edu);
+	CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
+	CHECK_EQ(e.key, KEY_IRQ);
+	clock_comes(device, line, queue);
+	core_close(irq);
+	edu_close(&edu);
+	core_close(line);
+	core_close(device);
+	core_close(queue);
+}
+
 /* Its message is sent on, and meets nobody; its watch is still there. */
 static void message_ended(void (*end)(handle_t above, handle_t irq))
 {
@@ -409,6 +480,7 @@ const struct core_test core_tests[] = {
 	{"message", message},
 	{"message_revoked", message_revoked},
 	{"message_closed", message_closed},
+	{"vector_of_a_line", vector_of_a_line},
 	{"given", given},
 	{"taken_back", taken_back},
 	{"anothers", anothers},
