@@ -323,6 +323,88 @@ static void revoke_race(void)
 	core_close(root);
 }
 
+/* Hands a derived handle out, derives many more, and revokes: the last made go first. */
+static int role_revoke(void)
+{
+	handle_t root = boot_handle("root"), sender = boot_handle("sender");
+	struct ipc_msg m = {.tag = MSG_HANDLES(1)};
+
+	message_page()->handles[0] = TAKE(sys_handle_dup(root, RIGHTS_SAME));
+	OK(ipc_send(sender, &m));
+	for (unsigned i = 0; i < 10000; i++)
+		(void)TAKE(sys_handle_dup(root, RIGHTS_SAME));
+	m.tag = 0;
+	(void)!ipc_call(sender, &m, time_in(CORE_PATIENCE));
+	OK(sys_handle_revoke(root));
+	return 7;
+}
+
+/* All that would make more below a handle that is being revoked. */
+static void nothing_derives(handle_t vmo, handle_t sender)
+{
+	struct map_args map = {.vmo = vmo, .flags = PROT_R, .len = PAGE_SIZE};
+	struct process_args args = {.name = "heir", .flags = PROCESS_INHERIT};
+	handle_t queue = TAKE(sys_queue_create()), aspace = TAKE(sys_aspace_create());
+	struct ipc_msg m = {.tag = MSG_HANDLES(1)};
+
+	REFUSED(sys_handle_dup(vmo, RIGHTS_SAME), EAGAIN);
+	REFUSED(sys_process_give(core_process, vmo, RIGHTS_SAME, 0), EAGAIN);
+	REFUSED(sys_process_give(core_process, vmo, RIGHTS_SAME, GIVE_MOVE), EAGAIN);
+	REFUSED(sys_aspace_map(core_aspace, &map), EAGAIN);
+	REFUSED(sys_queue_add(queue, vmo, EVENT_SIGNAL, 1, 0, 1), EAGAIN);
+	message_page()->handles[0] = vmo;
+	REFUSED(ipc_send(sender, &m), EAGAIN);
+	REFUSED(ipc_call(sender, &m, DEADLINE_NOW), EAGAIN);
+	OK(sys_handle_flags(vmo, HANDLE_INHERIT, 0));
+	REFUSED(sys_process_create(core_silo, aspace, &args), EAGAIN);
+	core_close(aspace);
+	core_close(queue);
+}
+
+/* Instruction by instruction, until the thread is half way through revoking. */
+static void step_into_revoke(struct spawned *s, handle_t vmo, handle_t sender)
+{
+	handle_t queue = TAKE(sys_queue_create());
+	struct event e;
+	int64_t derived;
+
+	CHECK(sys_queue_add(queue, s->process, EVENT_PROCESS, 1, 0, PROCESS_EV_FAULT) > 0);
+	OK(sys_thread_suspend(s->thread)); /* it waits for the answer */
+	OK(ipc_reply(REPLY_CURRENT, &(struct ipc_msg){0}));
+	while ((derived = sys_handle_dup(vmo, RIGHTS_SAME)) >= 0) {
+		core_close((handle_t)derived);
+		OK(sys_thread_step(s->thread));
+		CHECK_EQ(sys_queue_wait(queue, &e, 1, core_soon()), 1);
+	}
+	CHECK_EQ(derived, -EAGAIN);
+	nothing_derives(vmo, sender);
+	OK(sys_thread_resume(s->thread));
+	core_close(queue);
+}
+
+static void below_a_revocation(void)
+{
+	handle_t silo = core_silo_make(1500, 0, NULL), channel = TAKE(sys_channel_create());
+	handle_t sender = TAKE(sys_channel_sender(channel, 1, CORE_SENDER, REPLY_NONE));
+	handle_t root = TAKE(sys_vmo_create(PAGE_SIZE, VMO_ANON)), vmo;
+	struct spawn_handle give[] = {{"root", root, RIGHTS_SAME, 0, 0},
+				      {"sender", sender, RIGHTS_SAME, 0, 0}};
+	struct ipc_msg m;
+	struct spawned s;
+
+	core_spawn(&s, "revoke", NULL, silo, give, 2);
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	vmo = message_page()->handles[0];
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	step_into_revoke(&s, vmo, sender);
+	core_expect(&s, 7);
+	REFUSED(sys_handle_close(vmo), EBADF);
+	core_silo_end(silo);
+	core_close(root);
+	core_close(sender);
+	core_close(channel);
+}
+
 const struct core_test core_tests[] = {
 	{"null_call", null_call},
 	{"close_twice", close_twice},
@@ -341,7 +423,9 @@ const struct core_test core_tests[] = {
 	{"totals", totals},
 	{"table_full", table_full},
 	{"revoke_race", revoke_race},
+	{"below_a_revocation", below_a_revocation},
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {{"table_full", role_table_full}, {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"table_full", role_table_full}, {"revoke", role_revoke}, {NULL, NULL}};

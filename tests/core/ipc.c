@@ -397,6 +397,8 @@ static void saved_replies(void)
 	first = TAKE(sys_reply_save());
 	REFUSED(sys_reply_save(), EINVAL);
 	REFUSED(sys_handle_flags(first, HANDLE_INHERIT, 0), EINVAL); /* there is one of it */
+	REFUSED(sys_handle_dup(first, RIGHTS_SAME), EINVAL);
+	REFUSED(sys_process_give(core_process, first, RIGHTS_SAME, GIVE_MOVE), EACCES);
 	caller_start(&two);
 	receive(channel, &m);
 	second = TAKE(sys_reply_save());
