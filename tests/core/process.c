@@ -360,25 +360,74 @@ static void exec(void)
 	core_close(queue);
 }
 
+/* The successor goes round and round, with no more pledges than were chosen for it. */
+static int role_exec_on(void)
+{
+	struct exec_args args = {.process = {.name = "successor", .pledges = PLEDGES_ALL},
+				 .thread = {.entry = 0x700000 + sizeof(exec_text)}};
+	static const uint8_t round[] = {0xeb, 0xfe};
+	handle_t vmo = TAKE(sys_vmo_create(PAGE_SIZE, VMO_ANON));
+	struct map_args map = {
+		.vmo = vmo, .flags = PROT_R | PROT_X | MAP_AT, .addr = 0x700000, .len = PAGE_SIZE};
+
+	OK(sys_vmo_write(vmo, sizeof(exec_text), round, sizeof(round)));
+	args.aspace = TAKE(sys_aspace_create());
+	OK((sys_aspace_map(args.aspace, &map) != 0x700000));
+	OK(sys_handle_flags(boot_handle("stay"), HANDLE_STAY, 0));
+	OK(sys_process_pledge(PLEDGES_ALL, PLEDGE_STDIO | PLEDGE_EXEC));
+	return (int)-sys_process_exec(&args);
+}
+
+static void exec_keeps(void)
+{
+	handle_t queue = TAKE(sys_queue_create()), signal = TAKE(sys_signal_create(0));
+	struct spawn_handle handles[] = {{"stay", signal, RIGHTS_SAME, 0, 0},
+					 {"go", signal, RIGHTS_SAME, 0, 0}};
+	struct process_info info;
+	struct handle_info left[2];
+	struct event event;
+	struct spawned s;
+
+	OK(core_prepare(&s, "exec_on", NULL, HANDLE_NONE, handles, 2));
+	TAKE(sys_queue_add(queue, s.process, EVENT_PROCESS, 1, 0, PROCESS_EV_EXEC));
+	OK(sys_thread_start(s.thread));
+	CHECK_EQ(sys_queue_wait(queue, &event, 1, core_soon()), 1);
+	OK(sys_process_info(s.process, &info));
+	CHECK_EQ(info.pledges, PLEDGE_STDIO | PLEDGE_EXEC);
+	CHECK_EQ(sys_handle_list(s.process, 0, left, 2), 1);
+	CHECK_EQ(left[0].handle, handles[0].given);
+	spawn_discard(&s);
+	core_close(signal);
+	core_close(queue);
+}
+
 static int role_pledged(void)
 {
 	uint32_t most = PLEDGE_STDIO | PLEDGE_RPATH | PLEDGE_PROC;
+	struct process_args args = {.name = "child", .pledges = most | PLEDGE_INET};
+	handle_t aspace = TAKE(sys_aspace_create());
 	struct process_info info;
 
 	if (sys_process_pledge(most, PLEDGE_STDIO) < 0)
 		return 1;
 	if (sys_process_pledge(most | PLEDGE_INET, PLEDGE_STDIO) != -EPERM)
 		return 2;
-	if (sys_process_info(boot_handle("self"), &info) < 0 || info.pledges != most)
+	if (sys_process_pledge(most, PLEDGE_STDIO | PLEDGE_RPATH) != -EPERM)
 		return 3;
-	return 0;
+	if (sys_process_info(boot_handle("self"), &info) < 0 || info.pledges != most)
+		return 4;
+	if (sys_process_create(boot_handle("silo"), aspace, &args) != -EPERM)
+		return 5;
+	args.pledges = most;
+	return sys_process_create(boot_handle("silo"), aspace, &args) < 0 ? 6 : 0;
 }
 
 static void pledge(void)
 {
+	struct spawn_handle give = {"silo", core_silo, RIGHTS_SAME, 0, 0};
 	struct spawned s;
 
-	core_spawn(&s, "pledged", NULL, HANDLE_NONE, NULL, 0);
+	core_spawn(&s, "pledged", NULL, HANDLE_NONE, &give, 1);
 	core_expect(&s, 0);
 }
 
@@ -444,6 +493,8 @@ static void read_write(void)
 	REFUSED(sys_process_read(s.process, 0x40, &value, 4), EFAULT);
 	REFUSED(sys_process_read(s.process, (uint64_t)&marker, (void *)16, 4), EFAULT);
 	REFUSED(sys_process_read(s.process, UINT64_MAX - 1, &value, 4), EFAULT);
+	REFUSED(sys_process_read(s.process, (uint64_t)&marker, &value, 65537), EINVAL);
+	REFUSED(sys_process_write(s.process, (uint64_t)&marker, &value, 65537), EINVAL);
 	spawn_discard(&s);
 }
 
@@ -563,6 +614,7 @@ const struct core_test core_tests[] = {
 	{"moved", moved},
 	{"inherit", inherit},
 	{"exec", exec},
+	{"exec_keeps", exec_keeps},
 	{"pledge", pledge},
 	{"capability", capability},
 	{"open_by_pid", open_by_pid},
@@ -572,7 +624,13 @@ const struct core_test core_tests[] = {
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {
-	{"exit", role_exit}, {"wait", role_wait},	{"crash", role_crash},
-	{"exec", role_exec}, {"pledged", role_pledged}, {"capability", role_capability},
-	{"busy", role_busy}, {"revoke", role_revoke},	{NULL, NULL}};
+const struct core_role core_roles[] = {{"exit", role_exit},
+				       {"wait", role_wait},
+				       {"crash", role_crash},
+				       {"exec", role_exec},
+				       {"exec_on", role_exec_on},
+				       {"pledged", role_pledged},
+				       {"capability", role_capability},
+				       {"busy", role_busy},
+				       {"revoke", role_revoke},
+				       {NULL, NULL}};

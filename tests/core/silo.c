@@ -30,6 +30,7 @@ static void create_refused(void)
 
 	REFUSED(make(core_silo, USER_ID, 0), EEXIST);
 	REFUSED(make(core_silo, 1, 0), EEXIST);
+	REFUSED(make(core_silo, 0, 0), EINVAL);
 	REFUSED(make(core_silo, 1001, MODE_SPAWN), EPERM); /* control bits in the user tier */
 	REFUSED(make(core_silo, 1001, MODE_IO), EPERM);	   /* hardware bits */
 	REFUSED(make(user, 1001, MODE_LOOKUP | MODE_BIND), EPERM);
@@ -47,6 +48,8 @@ static void create_refused(void)
 	REFUSED(sys_silo_create(core_silo, &args), EDQUOT);
 	REFUSED(sys_silo_create(core_silo, (void *)16), EFAULT);
 	OK(sys_silo_control(user, SILO_OP_DESTROY, 0));
+	REFUSED(make(user, 1001, 0), EINVAL);
+	REFUSED(sys_silo_limit(user, LIMIT_THREADS, 5), EINVAL);
 	core_close(user);
 }
 
