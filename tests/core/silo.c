@@ -46,6 +46,10 @@ static void create_refused(void)
 	args = (struct silo_args){.id = 50};
 	args.limits[LIMIT_MEM_MIN] = args.limits[LIMIT_MEMORY] = 1ull << 50;
 	REFUSED(sys_silo_create(core_silo, &args), EDQUOT);
+	args = (struct silo_args){.id = 50, .xcr0 = 1}; /* not even SSE */
+	REFUSED(sys_silo_create(core_silo, &args), EINVAL);
+	args.xcr0 = 3 | 1 << 9; /* a component that nobody has */
+	REFUSED(sys_silo_create(core_silo, &args), EPERM);
 	REFUSED(sys_silo_create(core_silo, (void *)16), EFAULT);
 	OK(sys_silo_control(user, SILO_OP_DESTROY, 0));
 	REFUSED(make(user, 1001, 0), EINVAL);
@@ -364,6 +368,7 @@ static void modes(void)
 	struct spawned s;
 
 	OK(sys_silo_pledge(silo, 0));
+	REFUSED(sys_silo_pledge(silo, 01000), EINVAL);
 	OK(sys_silo_pledge(silo, 0777)); /* nothing comes back */
 	OK(sys_silo_info(silo, &info));
 	CHECK_EQ(info.mode, 0);
@@ -445,7 +450,7 @@ static void quota(void)
 
 static void attach(void)
 {
-	handle_t silo = core_silo_make(USER_ID, 0, NULL);
+	handle_t silo = core_silo_make(USER_ID, 0, NULL), created = TAKE(make(core_silo, 1001, 0));
 	struct process_info info;
 	struct spawned s, running;
 
@@ -457,6 +462,9 @@ static void attach(void)
 	core_spawn(&running, "wait", NULL, HANDLE_NONE, NULL, 0);
 	core_until(running.thread, THREAD_SLEEP);
 	REFUSED(sys_silo_attach(silo, running.process), EBUSY);
+	REFUSED(sys_silo_attach(created, s.process), EINVAL);
+	REFUSED(sys_silo_limit(core_silo, LIMIT_THREADS, 1000), EINVAL); /* the root has none */
+	core_close(created);
 	spawn_discard(&running);
 	spawn_discard(&s);
 	core_silo_end(silo);
