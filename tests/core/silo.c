@@ -23,6 +23,17 @@ static int64_t make(handle_t parent, uint32_t id, uint32_t mode)
 	return sys_silo_create(parent, &args);
 }
 
+/* Limits of CPUs that make no sense. */
+static void cpu_refused(enum limit_key key, uint64_t value, uint64_t quota)
+{
+	struct silo_args args = {.id = 50};
+
+	args.limits[LIMIT_CPU_QUOTA_US] = quota;
+	args.limits[LIMIT_CPU_PERIOD_US] = quota ? 10000 : 0;
+	args.limits[key] = value;
+	REFUSED(sys_silo_create(core_silo, &args), EINVAL);
+}
+
 static void create_refused(void)
 {
 	handle_t user = TAKE(make(core_silo, USER_ID, MODE_LOOKUP));
@@ -41,6 +52,12 @@ static void create_refused(void)
 	args = (struct silo_args){.id = 50};
 	args.limits[LIMIT_CPU_QUOTA_US] = 1000;
 	REFUSED(sys_silo_create(core_silo, &args), EINVAL);
+	cpu_refused(LIMIT_CPU_SHARES, (1u << 20) + 1, 0);
+	cpu_refused(LIMIT_CPU_PERIOD_US, 999, 500);
+	cpu_refused(LIMIT_CPU_PERIOD_US, 1000001, 500);
+	cpu_refused(LIMIT_CPU_QUOTA_US, 99, 99);
+	cpu_refused(LIMIT_CPU_QUOTA_US, 10000ull * core_cpus() + 1, 99);
+	cpu_refused(LIMIT_AFFINITY, 1ull << 63, 0);
 	args = (struct silo_args){.id = 50, .reserved = 1};
 	REFUSED(sys_silo_create(core_silo, &args), EINVAL);
 	args = (struct silo_args){.id = 50};
@@ -381,6 +398,29 @@ static void modes(void)
 	core_close(device);
 }
 
+/* What is cleared is cleared in all silos below, too. */
+static void pledge_reaches_down(void)
+{
+	struct silo_args args = {.id = 60, .mode = 0777};
+	handle_t silo = TAKE(sys_silo_create(core_silo, &args)), below, child;
+	struct silo_info info;
+
+	args.id = 61;
+	below = TAKE(sys_silo_create(silo, &args));
+	args.id = 62;
+	child = TAKE(sys_silo_create(below, &args));
+	OK(sys_silo_pledge(silo, 0527));
+	OK(sys_silo_info(child, &info));
+	CHECK_EQ(info.mode, 0527);
+	REFUSED(sys_silo_create(below, &(struct silo_args){.id = 63, .mode = MODE_STOP}), EPERM);
+	OK(sys_silo_control(child, SILO_OP_DESTROY, 0));
+	OK(sys_silo_control(below, SILO_OP_DESTROY, 0));
+	OK(sys_silo_control(silo, SILO_OP_DESTROY, 0));
+	core_close(child);
+	core_close(below);
+	core_close(silo);
+}
+
 /* ---- CPU ------------------------------------------------------------------------------------- */
 
 static uint64_t cpu_used(handle_t silo)
@@ -546,6 +586,7 @@ const struct core_test core_tests[] = {
 	{"nested_limit", nested_limit},
 	{"mem_min", mem_min},
 	{"modes", modes},
+	{"pledge_reaches_down", pledge_reaches_down},
 	{"shares", shares},
 	{"quota", quota},
 	{"attach", attach},
