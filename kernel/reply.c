@@ -138,7 +138,8 @@ int64_t sys_reply_violation(struct thread *cur, handle_t reply, uint32_t pledge)
 	rip = REGS_IP(&client->regs);
 	object_get(&p->object); /* the answer may end it, if it is a fault's */
 	request_done(cur, client, cap);
-	loan_end_now(cur);
+	if (!cap)
+		loan_end_now(cur);
 	call_fail(client, -EPERM);
 	violator_end(cur, p, pledge, rip);
 	object_put(&p->object);

@@ -881,6 +881,44 @@ static void violation(void)
 	core_close(channel);
 }
 
+static uint64_t cpu_used(handle_t silo)
+{
+	struct silo_info info;
+
+	OK(sys_silo_info(silo, &info));
+	return info.cpu_ns;
+}
+
+/* Refusing a kept request ends no loan: the one in hand is still worked on in its client's time. */
+static void violation_kept(void)
+{
+	handle_t silo = core_silo_make(1000, 0, NULL), reply;
+	handle_t channel = TAKE(sys_channel_create());
+	struct spawn_handle handles[] = {{"sender", sender_make(channel, 6), RIGHTS_SAME, 0, 0}};
+	uint64_t used, until;
+	struct spawned kept, s;
+	struct ipc_msg m;
+
+	core_spawn(&kept, "caller", NULL, HANDLE_NONE, handles, 1);
+	receive(channel, &m);
+	reply = TAKE(sys_reply_save());
+	core_spawn(&s, "caller", NULL, silo, handles, 1);
+	receive(channel, &m);
+	OK(sys_reply_violation(reply, PLEDGE_INET));
+	core_expect(&kept, 1);
+	used = cpu_used(silo);
+	until = time_in(20 * NS_PER_MS);
+	while (time_now() < until)
+		;
+	OK(sys_thread_yield());
+	CHECK(cpu_used(silo) - used >= 5 * NS_PER_MS);
+	OK(ipc_reply(REPLY_CURRENT, &m));
+	core_expect(&s, 0);
+	core_close(handles[0].handle);
+	core_close(channel);
+	core_silo_end(silo);
+}
+
 /* Calls from several CPUs at once, with deadlines that hit everywhere. */
 static uint32_t storm_good, storm_late, storm_bad;
 static handle_t storm_sender;
@@ -961,6 +999,7 @@ const struct core_test core_tests[] = {
 	{"client_dies", client_dies},
 	{"client_dies_in_hand", client_dies_in_hand},
 	{"violation", violation},
+	{"violation_kept", violation_kept},
 	{"deadline_storm", deadline_storm},
 	{NULL, NULL},
 };
