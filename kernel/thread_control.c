@@ -151,9 +151,12 @@ int64_t sys_thread_step(struct thread *cur, handle_t thread)
 		return err;
 	if (t->run != THREAD_FAULTED && t->run != THREAD_READY)
 		return -EBUSY;
+	err = (int)sys_thread_resume(cur, thread);
+	if (err)
+		return err;
 	arch_single_step(t, true);
 	t->stepping = true;
-	return sys_thread_resume(cur, thread);
+	return 0;
 }
 
 int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)

@@ -215,6 +215,24 @@ static void single_step(void)
 	core_close(queue);
 }
 
+/* Stopped only by its silo it cannot be stepped, and the refusal leaves nothing behind. */
+static void step_refused(void)
+{
+	struct silo_args args = {.id = 1000};
+	handle_t silo = TAKE(sys_silo_create(core_silo, &args));
+	struct process_info info;
+	struct spawned s;
+
+	OK(sys_silo_control(silo, SILO_OP_LOAD, 0));
+	OK(sys_silo_control(silo, SILO_OP_READY, 0));
+	core_spawn(&s, "fault", NULL, silo, NULL, 0);
+	REFUSED(sys_thread_step(s.thread), EINVAL);
+	OK(sys_silo_control(silo, SILO_OP_START, 0));
+	CHECK(core_wait(&s, &info));
+	CHECK_EQ(info.reason, FAULT_PAGE); /* its own fault, not a step's */
+	core_silo_end(silo);
+}
+
 /* ---- a fault entry of one's own -------------------------------------------------------------- */
 
 /*
@@ -443,6 +461,7 @@ const struct core_test core_tests[] = {
 	{"fpu_state", fpu_state},
 	{"fault_handler", fault_handler},
 	{"single_step", single_step},
+	{"step_refused", step_refused},
 	{"fault_upcall", fault_upcall},
 	{"foreign_call", foreign_call},
 	{"futexes", futexes},
