@@ -87,14 +87,21 @@ static void slot_release(struct handle_table *t, uint32_t index)
 	t->free = index;
 }
 
-int handle_room(struct handle_table *t, unsigned n)
+/* May the process have `n` more? */
+static inline int limit_check(const struct handle_table *t, unsigned n)
 {
 	uint64_t limit = t->process->silo->limits[LIMIT_PROCESS_HANDLES];
-	uint32_t index = t->free;
-	int err;
 
-	if (unlikely(limit && t->account->usage[RES_HANDLES] + n > limit))
-		return -EMFILE;
+	return unlikely(limit && t->account->usage[RES_HANDLES] + n > limit) ? -EMFILE : 0;
+}
+
+int handle_room(struct handle_table *t, unsigned n)
+{
+	uint32_t index = t->free;
+	int err = limit_check(t, n);
+
+	if (unlikely(err))
+		return err;
 	for (unsigned i = 0; i < n; i++) {
 		if (index == HANDLE_SLOTS_MAX) {
 			err = table_grow(t);
@@ -334,6 +341,8 @@ int handle_table_inherit(struct handle_table *to, struct handle_table *from)
 		if (!parent || !(parent->flags & HANDLE_INHERIT))
 			continue;
 		err = derive_check(parent);
+		if (!err)
+			err = limit_check(to, 1);
 		if (!err)
 			err = account_charge(to->account, RES_HANDLES, 1);
 		if (err)

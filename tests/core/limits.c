@@ -494,6 +494,43 @@ static void posted_within(void)
 	core_silo_end(silo);
 }
 
+/* ---- handles inherited -------------------------------------------------------------------------
+ */
+
+static int64_t heir_of(handle_t silo)
+{
+	struct process_args args = {.name = "heir", .flags = PROCESS_INHERIT};
+	handle_t aspace = TAKE(sys_aspace_create());
+	int64_t heir = sys_process_create(silo, aspace, &args);
+
+	core_close(aspace);
+	return heir;
+}
+
+/* An heir gets no more handles than its silo lets a process have, or is not made. */
+static void inherited_count(void)
+{
+	handle_t silo = core_silo_make(USER_ID, 0, NULL), marked[4], heir;
+	struct silo_info before;
+
+	OK(sys_silo_info(silo, &before));
+	for (unsigned i = 0; i < 4; i++) {
+		marked[i] = TAKE(sys_signal_create(0));
+		OK(sys_handle_flags(marked[i], HANDLE_INHERIT, 0));
+	}
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_HANDLES, 3));
+	REFUSED(heir_of(silo), EMFILE);
+	core_returns(silo, &before);
+	OK(sys_silo_limit(silo, LIMIT_PROCESS_HANDLES, 4));
+	heir = TAKE(heir_of(silo));
+	CHECK_EQ(core_usage(silo, RES_HANDLES), 4);
+	process_end(heir);
+	core_returns(silo, &before);
+	for (unsigned i = 0; i < 4; i++)
+		core_close(marked[i]);
+	core_silo_end(silo);
+}
+
 /* ---- CPUs
  * ---------------------------------------------------------------------------------------- */
 
@@ -736,6 +773,7 @@ const struct core_test core_tests[] = {
 	{"posted_in_process", posted_in_process},
 	{"posted_lost", posted_lost},
 	{"posted_within", posted_within},
+	{"inherited_count", inherited_count},
 	{"shares_refused", shares_refused},
 	{"shares_narrowed", shares_narrowed},
 	{"quota_refused", quota_refused},
