@@ -54,9 +54,9 @@ must_check int sent_handles(struct thread *from, const handle_t *numbers, unsign
 /* Move handles of `from` to `to`. 0; an error of the sender's; or -ENFILE: no room at `to`. */
 must_check int handles_move(struct thread *from, const handle_t *numbers, unsigned n,
 			    struct thread *to);
-/* The first of the one-way messages, for a receiver: true; or it stays queued until the receiver
- * makes room for its handles. */
-must_check bool message_deliver(struct channel *ch, struct thread *t);
+/* The first of the one-way messages, for a receiver; without its handles, if that has no room for
+ * them. */
+void message_deliver(struct channel *ch, struct thread *t);
 void messages_drop(struct channel *ch); /* all that wait there */
 
 /* ---- calls --------------------------------------------------------------- */

@@ -5,7 +5,9 @@
  * Handles move, so all that a message names are looked at before the first one is
  * taken. A one-way message is copied when it is sent, and waits at its channel,
  * charged to the sender's account with the handles in it. Its handles stay in the
- * derivation tree: what is revoked on the way is missing at the end.
+ * derivation tree: what is revoked on the way is missing at the end. So is what the
+ * receiver has no room for. The message does not wait for that: a server at its limit
+ * would not be told by CLOSED, which comes behind it, what it can let go.
  *
  * Calls, whose messages wait in their threads, are in call.c.
  */
@@ -182,26 +184,32 @@ static void message_free(struct message *m)
 	kmem_free(m, sizeof(*m) + ((tag_bytes(m->tag) + 7) & ~7u));
 }
 
-bool message_deliver(struct channel *ch, struct thread *t)
+/* All that are left arrive, or none. */
+static void message_handles_deliver(struct message *m, struct thread *t)
 {
-	struct message *m = list_first(&ch->messages, struct message, node);
 	unsigned n = message_handles(m);
+	bool room = n && message_room(m, &t->process->table, n);
 
-	if (n && !message_room(m, &t->process->table, n))
-		return false; /* stays queued until the receiver makes room */
-	list_del(&m->node);
 	for (unsigned i = 0; i < MSG_NHANDLES(m->tag); i++) {
-		t->msg->handles[i] = HANDLE_NONE; /* revoked on the way */
-		if (m->handles[i])
-			t->msg->handles[i] = cap_attach(&t->process->table, m->handles[i]);
+		t->msg->handles[i] = HANDLE_NONE;
+		if (!room || !m->handles[i])
+			continue;
+		t->msg->handles[i] = cap_attach(&t->process->table, m->handles[i]);
 		m->handles[i] = NULL;
 	}
+}
+
+void message_deliver(struct channel *ch, struct thread *t)
+{
+	struct message *m = list_first(&ch->messages, struct message, node);
+
+	list_del(&m->node);
+	message_handles_deliver(m, t);
 	regs_words_set(&t->regs, m->words);
 	regs_message(&t->regs, m->tag, m->sender->badge);
 	t->msg->from = m->from;
 	copy_data(t->msg->data, m->data, tag_bytes(m->tag));
-	message_free(m);
-	return true;
+	message_free(m); /* last: a handle that it closes may be heard of at this channel */
 }
 
 void messages_drop(struct channel *ch)

@@ -107,6 +107,7 @@ bool queue_receive_ready(struct queue *q, struct thread *t)
 		struct watch *w = list_first(&q->ready, struct watch, ready_node);
 		struct channel *ch;
 		struct event e;
+		bool given;
 
 		if (went_stale(w))
 			continue;
@@ -116,12 +117,12 @@ bool queue_receive_ready(struct queue *q, struct thread *t)
 			return true;
 		}
 		ch = channel_of(w->source);
+		given = channel_deliver(ch, t); /* which may raise this watch again */
 		list_del(&w->ready_node);
-		if (channel_deliver(ch, t)) {
-			if (channel_pending(ch))
-				list_add_tail(&q->ready, &w->ready_node);
+		if (channel_pending(ch))
+			list_add_tail(&q->ready, &w->ready_node);
+		if (given)
 			return true;
-		}
 	}
 	return false;
 }

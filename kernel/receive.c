@@ -28,6 +28,14 @@ static bool deliver_abandoned(struct channel *ch, struct thread *t)
 	return true;
 }
 
+static bool deliver_message(struct channel *ch, struct thread *t)
+{
+	if (list_empty(&ch->messages))
+		return false;
+	message_deliver(ch, t);
+	return true;
+}
+
 static bool deliver_caller(struct channel *ch, struct thread *t)
 {
 	for (unsigned b = 0; b < BANDS; b++) {
@@ -65,8 +73,8 @@ static bool deliver_closed(struct channel *ch, struct thread *t)
 
 bool channel_deliver(struct channel *ch, struct thread *t)
 {
-	return deliver_abandoned(ch, t) || (!list_empty(&ch->messages) && message_deliver(ch, t)) ||
-	       deliver_caller(ch, t) || deliver_closed(ch, t);
+	return deliver_abandoned(ch, t) || deliver_message(ch, t) || deliver_caller(ch, t) ||
+	       deliver_closed(ch, t);
 }
 
 void channel_notify(struct channel *ch)

@@ -451,6 +451,77 @@ static int role_give(void)
 	return sys_signal_set(boot_handle("done"), 0, 1) < 0 || role_wait();
 }
 
+/* Fills its table and then waits, at the channel or at a queue: the message comes without its
+ * handle, and what its sender's end says comes behind it. */
+static int role_crowded(void)
+{
+	handle_t source = boot_handle("from");
+	uint64_t badges = 0;
+	struct ipc_msg m;
+
+	if (core_argument[0] == 'q') {
+		int64_t queue = sys_queue_create();
+
+		if (queue < 0 || sys_queue_add((handle_t)queue, source, EVENT_MESSAGE, 1, 0, 0) < 0)
+			return 1;
+		source = (handle_t)queue;
+	}
+	while (sys_signal_create(0) >= 0)
+		;
+	if (ipc_wait(source, &m, core_soon()) != IPC_MESSAGE || MSG_NHANDLES(m.tag) != 1)
+		return 2;
+	if (m.badge != 1 || message_page()->handles[0] != HANDLE_NONE)
+		return 3;
+	for (unsigned i = 0; i < 2; i++) { /* the message's sender, and the one that it carried */
+		struct event e;
+
+		if (ipc_wait(source, &m, core_soon()) != IPC_EVENT)
+			return 4;
+		e = ipc_event(&m);
+		if (e.kind != EVENT_CLOSED)
+			return 5;
+		badges |= 1ull << e.data0;
+	}
+	if (badges != (1 << 1 | 1 << 2))
+		return 6;
+	return ipc_wait(source, &m, DEADLINE_NOW) == -EAGAIN ? 0 : 7;
+}
+
+static void posted_no_room(const char *source, bool waits)
+{
+	uint64_t limits[LIMIT_KEYS] = {[LIMIT_PROCESS_HANDLES] = 20};
+	handle_t silo = core_silo_make(USER_ID, 0, limits), channel = TAKE(sys_channel_create());
+	handle_t to = sender_make(channel);
+	handle_t gift = TAKE(sys_channel_sender(channel, 2, CORE_SENDER, REPLY_NONE));
+	struct spawn_handle from = {"from", channel, RIGHTS_SAME, 0, 0};
+	struct spawned s;
+
+	OK(core_prepare(&s, "crowded", source, silo, &from, 1));
+	if (waits) {
+		OK(sys_thread_start(s.thread));
+		core_until(s.thread, source[0] == 'q' ? THREAD_QUEUE : THREAD_RECEIVE);
+	}
+	OK(post(to, &gift, 1));
+	core_close(to);
+	if (!waits)
+		OK(sys_thread_start(s.thread));
+	core_expect(&s, 0);
+	core_close(channel);
+	core_silo_end(silo);
+}
+
+static void posted_to_full(void)
+{
+	posted_no_room("channel", false);
+	posted_no_room("channel", true);
+}
+
+static void posted_to_full_queue(void)
+{
+	posted_no_room("queue", false);
+	posted_no_room("queue", true);
+}
+
 /* Takes one when it is told to. */
 static int role_get(void)
 {
@@ -772,6 +843,8 @@ const struct core_test core_tests[] = {
 	{"posted_in_silo", posted_in_silo},
 	{"posted_in_process", posted_in_process},
 	{"posted_lost", posted_lost},
+	{"posted_to_full", posted_to_full},
+	{"posted_to_full_queue", posted_to_full_queue},
 	{"posted_within", posted_within},
 	{"inherited_count", inherited_count},
 	{"shares_refused", shares_refused},
@@ -783,5 +856,6 @@ const struct core_test core_tests[] = {
 };
 
 const struct core_role core_roles[] = {
-	{"wait", role_wait}, {"fill", role_fill}, {"touch", role_touch}, {"spin", role_spin},
-	{"post", role_post}, {"give", role_give}, {"get", role_get},	 {NULL, NULL}};
+	{"wait", role_wait}, {"fill", role_fill},	{"touch", role_touch},
+	{"spin", role_spin}, {"post", role_post},	{"give", role_give},
+	{"get", role_get},   {"crowded", role_crowded}, {NULL, NULL}};
