@@ -53,7 +53,7 @@ int call_deliver(struct thread *client, struct channel *ch, uint64_t badge, uint
 		if (tag & MSG_BYTES_MASK)
 			copy_data(server->msg->data, client->msg->data, tag_bytes(tag));
 	}
-	client->run = THREAD_REPLY;
+	thread_set_run(client, THREAD_REPLY);
 	client->call_channel = ch;
 	client->server = server;
 	client->reply = NULL;
@@ -132,7 +132,7 @@ static inline void call_switch(struct cpu *cpu, struct thread *cur, struct threa
 		return;
 	}
 	cpu->cur = NULL;
-	server->run = THREAD_READY;
+	thread_set_run(server, THREAD_READY);
 	sched_ready(server);
 }
 

@@ -79,7 +79,7 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 		if (other != t)
 			thread_end(other);
 	object_put(&old->object);
-	t->run = THREAD_READY; /* keeps the reference that thread_make gave */
+	thread_set_run(t, THREAD_READY); /* keeps the reference that thread_make gave */
 	sched_ready(t);
 	process_event(p, PROCESS_EV_EXEC, p->pid);
 	return K_DONE;

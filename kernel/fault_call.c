@@ -81,7 +81,7 @@ void fault_unanswered(struct thread *client, int error)
 		thread_wake(client, K_DONE);
 		return;
 	}
-	client->run = THREAD_FAULTED; /* it is in no list */
+	thread_set_run(client, THREAD_FAULTED); /* it is in no list */
 	thread_crash(client, client->fault.reason, client->fault.code, client->fault.address);
 }
 

@@ -150,7 +150,7 @@ static void boot0_start(void)
 	boot0_map(as, BOOT0_BLOCK, &block, sizeof(block), sizeof(block), PROT_R);
 	object_put(&as->object);
 	process_set_state(p, PROCESS_RUNNING);
-	t->run = THREAD_READY; /* keeps thread_make's reference: a started thread holds itself */
+	thread_set_run(t, THREAD_READY); /* holds itself by thread_make's reference */
 	sched_ready(t);
 	object_put(&p->object);
 }

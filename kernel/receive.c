@@ -105,7 +105,6 @@ void receiver_return(struct thread *t)
 		list_add_head(&queue_of(t->source)->waiters, &t->node);
 	else
 		list_add_head(&channel_of(t->source)->receivers, &t->node);
-	t->run = t->source->type == OBJ_QUEUE ? THREAD_QUEUE : THREAD_RECEIVE;
 	if (REGS_DEADLINE(&t->regs) != DEADLINE_NEVER)
 		timer_arm(&t->timer, REGS_DEADLINE(&t->regs));
 }

@@ -36,7 +36,7 @@ void sched_charge(struct cpu *c); /* bring the payer's time up to date */
 /* Direct switch to a thread that waits: no run queue, no new slice; `payer` stays in charge. */
 static inline void sched_switch(struct cpu *c, struct thread *to)
 {
-	to->run = THREAD_RUNNING;
+	thread_set_run(to, THREAD_RUNNING);
 	to->cpu = c;
 	c->cur = to;
 }

@@ -66,7 +66,6 @@ int thread_make(struct process *p, struct aspace *as, const struct thread_args *
 	list_init(&t->process_node);
 	list_init(&t->call_node);
 	t->timer.fire = thread_timeout;
-	t->run = THREAD_NEW;
 	t->block = a->block;
 	t->own_band = t->band = p->silo->band;
 	t->payer = p->silo;
@@ -80,7 +79,7 @@ int thread_make(struct process *p, struct aspace *as, const struct thread_args *
 	if (!err)
 		err = arch_thread_init(t, a);
 	if (err) {
-		t->run = THREAD_DEAD; /* never counted in the process */
+		thread_set_run(t, THREAD_DEAD); /* never counted in the process */
 		thread_unmake(t);
 		return err;
 	}
@@ -104,7 +103,7 @@ void thread_destroy(struct object *o)
 	struct thread *t = thread_of(o);
 
 	if (t->run == THREAD_NEW) { /* made, never started, last handle gone */
-		t->run = THREAD_DEAD;
+		thread_set_run(t, THREAD_DEAD);
 		process_thread_gone(t);
 	}
 	assert(t->run == THREAD_DEAD);
@@ -123,7 +122,7 @@ void thread_destroy(struct object *o)
 
 void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
 {
-	cur->run = why;
+	thread_set_run(cur, why);
 	this_cpu()->cur = NULL;
 	if (unlikely(thread_flagged(cur)))
 		parked_flagged = cur;
@@ -133,12 +132,12 @@ void thread_park(struct thread *cur, enum thread_run why, uint64_t deadline)
 
 void thread_wake(struct thread *t, int64_t result)
 {
-	timer_disarm(&t->timer);
-	if (result == K_RESTART)
-		arch_restart_syscall(t);
-	else if (result != K_DONE)
+	if (result > K_RESTART)
 		REGS_RESULT(&t->regs) = (uint64_t)result;
-	t->run = THREAD_READY;
+	else if (result == K_RESTART)
+		arch_restart_syscall(t);
+	thread_set_run(t, THREAD_READY);
+	timer_disarm(&t->timer);
 	sched_ready(t);
 }
 
@@ -303,7 +302,7 @@ void thread_end(struct thread *t)
 		c->cur = NULL;
 		c->resched = true; /* whatever its call answers */
 	}
-	t->run = THREAD_DEAD;
+	thread_set_run(t, THREAD_DEAD);
 	if (parked_flagged == t)
 		parked_flagged = NULL;
 	cleanup_pending = true; /* a call of it may be unfinished: work.c */
@@ -399,7 +398,7 @@ int64_t sys_thread_start(struct thread *cur, handle_t thread)
 	object_get(&t->object); /* a started thread holds itself */
 	if (t->process->state == PROCESS_NEW)
 		process_set_state(t->process, PROCESS_RUNNING);
-	t->run = THREAD_READY;
+	thread_set_run(t, THREAD_READY);
 	if (!silo_runs(t->process->silo))
 		t->suspended |= SUSPENDED_SILO;
 	sched_ready(t);

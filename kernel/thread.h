@@ -27,7 +27,7 @@ struct thread {
 	struct vmo *msg_vmo;	  /* counted */
 	uint64_t msg_addr, block; /* user addresses */
 
-	uint8_t run;  /* [K] enum thread_run */
+	uint8_t run;  /* [K] enum thread_run; thread_set_run */
 	uint8_t band; /* [K] effective band */
 	uint8_t own_band;
 	bool on_queue;	  /* in a run queue */
@@ -111,6 +111,45 @@ static inline struct thread *thread_of(struct object *o)
 {
 	return container_of(o, struct thread, object);
 }
+
+/*
+ * The one writer of `run`, with the moves that there are; a thread is born as NEW, which is 0:
+ *
+ *   NEW --started--> READY <--scheduler--> RUNNING --parks--> a wait --woken--> READY
+ *
+ * A call that waited goes from CALLING to REPLY when it is received. A direct switch ends a wait of
+ * IPC as RUNNING. A fault that was sent as a call and is final goes on as FAULTED. Each ends once.
+ *
+ * Two make moves themselves, because an instruction counts there: the scheduler those between READY
+ * and RUNNING (sched.c), and fastpath.S those of the plainest calls, which are the same as here.
+ */
+static inline void thread_set_run(struct thread *t, enum thread_run to)
+{
+#define RUN(state) (1u << THREAD_##state)
+#define RUN_WAITS                                                                                  \
+	(RUN(CALLING) | RUN(REPLY) | RUN(RECEIVE) | RUN(QUEUE) | RUN(FUTEX) | RUN(PAGER) |         \
+	 RUN(SLEEP) | RUN(FAULTED))
+	static const uint16_t from[] = {
+		[THREAD_NEW] = 0,
+		[THREAD_READY] = RUN(NEW) | RUN_WAITS,
+		[THREAD_RUNNING] = RUN(REPLY) | RUN(RECEIVE) | RUN(QUEUE),
+		[THREAD_CALLING] = RUN(RUNNING),
+		[THREAD_REPLY] = RUN(RUNNING) | RUN(CALLING),
+		[THREAD_RECEIVE] = RUN(RUNNING),
+		[THREAD_QUEUE] = RUN(RUNNING),
+		[THREAD_FUTEX] = RUN(RUNNING),
+		[THREAD_PAGER] = RUN(RUNNING),
+		[THREAD_SLEEP] = RUN(RUNNING),
+		[THREAD_FAULTED] = RUN(RUNNING) | RUN(CALLING) | RUN(REPLY),
+		[THREAD_DEAD] = RUN(NEW) | RUN(READY) | RUN(RUNNING) | RUN_WAITS,
+	};
+#undef RUN
+#undef RUN_WAITS
+
+	assert(from[to] >> t->run & 1);
+	t->run = (uint8_t)to;
+}
+
 must_check int thread_make(struct process *p, struct aspace *as, const struct thread_args *a,
 			   struct thread **out);
 /* Undo that, of one that was never started: its message page leaves the address space, too. */
