@@ -24,7 +24,7 @@ void sched_ready(struct thread *t); /* put into a run queue; kicks a CPU */
 static inline void thread_woken(struct thread *t)
 {
 	timer_disarm(&t->timer);
-	t->run = THREAD_READY;
+	thread_set_run(t, THREAD_READY);
 	sched_ready(t);
 }
 void sched_remove(struct thread *t); /* take out of its run queue */
