@@ -146,8 +146,12 @@ void sys_ipc_reply_wait(struct thread *cur)
 	}
 	if (likely(reply != REPLY_NONE))
 		request_done(cur, client, cap);
-	if (unlikely(cur->client || cur->client_gone))
+	if (unlikely(cur->client || cur->client_gone)) {
+		if (client) /* who is answered goes on first: what is forgotten may be its end */
+			thread_wake(client, K_DONE);
+		client = NULL;
 		request_forget(cur); /* not answered now: it would be lost behind the next one */
+	}
 	if (likely(cur->run == THREAD_RUNNING)) /* a fault of its own process ends cur, too */
 		receive(cur, source, deadline);
 	if (!cpu->cur) { /* parked */
