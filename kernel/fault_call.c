@@ -110,5 +110,5 @@ int64_t sys_process_faults(struct thread *cur, handle_t process, handle_t sender
 		return -EBUSY;
 	if (p->faults)
 		cap_close(p->faults);
-	return cap_hold(c, CAP_FAULTS, p->account, &p->faults);
+	return cap_hold(c, CAP_FAULTS, &p->table, &p->faults);
 }

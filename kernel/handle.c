@@ -169,18 +169,20 @@ int handle_install(struct handle_table *t, struct object *o, uint32_t rights, st
 	return 0;
 }
 
-int cap_hold(struct cap *parent, enum cap_kind kind, struct account *a, struct cap **slot)
+int cap_hold(struct cap *parent, enum cap_kind kind, struct handle_table *t, struct cap **slot)
 {
 	struct cap *c;
 	int err = derive_check(parent);
 
 	if (!err)
-		err = account_charge(a, RES_HANDLES, 1);
+		err = limit_check(t, 1);
+	if (!err)
+		err = account_charge(t->account, RES_HANDLES, 1);
 	if (err)
 		return err;
-	c = cap_new(a, parent->object, parent->rights);
+	c = cap_new(t->account, parent->object, parent->rights);
 	if (!c) {
-		account_uncharge(a, RES_HANDLES, 1);
+		handle_room_release(t, 1);
 		return -ENOMEM;
 	}
 	c->kind = (uint8_t)kind;

@@ -92,9 +92,9 @@ void cap_post(struct cap *c, struct cap **array, unsigned index);
 void message_handle_gone(struct cap *c);		      /* in message.c: it ends there */
 void handle_room_release(struct handle_table *t, unsigned n); /* what handle_room took, unused */
 void cap_close(struct cap *c); /* end this capability; children re-parent */
-/* A child of `parent` with its rights that is in no table, for whoever `kind` says; it counts as a
- * handle of `a`. *slot points to it as long as it lives. Errors as of handle_install. */
-must_check int cap_hold(struct cap *parent, enum cap_kind kind, struct account *a,
+/* A child of `parent` with its rights that is in no table, for whoever `kind` says; it counts as if
+ * it were in `t`. *slot points to it as long as it lives. Errors as of handle_install. */
+must_check int cap_hold(struct cap *parent, enum cap_kind kind, struct handle_table *t,
 			struct cap **slot);
 /* Close entries that have none of `keep_flags`, a slice of 64 from *cursor on; true: done. */
 bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *cursor);
