@@ -19,10 +19,13 @@
 
 #define FAULT_TAG sizeof(struct thread_regs)
 
-static bool sender_lives(const struct cap *c)
+bool faults_sent(const struct process *p)
 {
-	const struct sender *s = sender_of(c->object);
+	const struct sender *s;
 
+	if (!p->faults)
+		return false;
+	s = sender_of(p->faults->object);
 	return !s->killed && !s->channel->dead;
 }
 
@@ -30,7 +33,7 @@ bool fault_call(struct thread *cur, const struct fault_info *f)
 {
 	struct cap *c = cur->process->faults;
 
-	if (!c || !sender_lives(c))
+	if (!faults_sent(cur->process))
 		return false;
 	cur->fault = (struct fault_record){f->reason, f->code, f->address, REGS_IP(&cur->regs)};
 	cur->fault_call = true;
@@ -68,6 +71,7 @@ int fault_answer(struct thread *cur, struct thread *client, uint64_t tag)
 		err = arch_regs_set(client, &regs);
 		if (err)
 			return err;
+		memory_call_drop(client); /* it may have been on its way to go on with one */
 	}
 	client->fault_call = false;
 	client->fault.reason = FAULT_NONE;
@@ -78,6 +82,7 @@ void fault_unanswered(struct thread *client, int error)
 {
 	client->fault_call = false;
 	if (error != -ECANCELED && error != -EPERM) {
+		client->fault.reason = FAULT_NONE;
 		thread_wake(client, K_DONE);
 		return;
 	}
@@ -106,7 +111,7 @@ int64_t sys_process_faults(struct thread *cur, handle_t process, handle_t sender
 			cap_close(p->faults);
 		return 0;
 	}
-	if (p->handler || (p->faults && sender_lives(p->faults)))
+	if (p->handler || faults_sent(p))
 		return -EBUSY;
 	if (p->faults)
 		cap_close(p->faults);

@@ -57,6 +57,7 @@ void process_set_state(struct process *p, enum process_state to); /* a move that
 void process_end(struct process *p, int32_t code, const struct fault_record *crash);
 void process_thread_gone(struct thread *t); /* the last one ends the process */
 void corpse_release(struct process *p);	    /* drop a corpse's memory, registers and kept handles */
+bool faults_sent(const struct process *p);  /* by a sender that lives: fault_call.c */
 void process_event(struct process *p, uint32_t what, uint64_t data);
 /* One slice of clearing tables of dead processes; true: more to do. Called before leaving. */
 bool process_cleanup_slice(void);

@@ -272,7 +272,7 @@ int64_t sys_queue_add(struct thread *cur, handle_t queue, handle_t source, uint3
 			return -EINVAL;
 		if (!(c->rights & RIGHT_MANAGE))
 			return -EACCES;
-		if (process_of(o)->handler || process_of(o)->faults)
+		if (process_of(o)->handler || faults_sent(process_of(o)))
 			return -EBUSY;
 	}
 	w = watch_make(queue_of(qo), kind, key, cur->process->account);
