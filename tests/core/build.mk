@@ -3,16 +3,18 @@
 core-frame := tests/core/core.c
 core-libs := spawn elf cpio sys
 core-programs := hostile abuse holds gates handle memory pager ipc life process thread queue silo limits withhold device libc
-CORE += $(core-programs:%=core_%) core_attack
+CORE += $(core-programs:%=core_%) core_attack core_faults
 
 define core-program
 core_$(1)-srcs := tests/core/$(1).c $$(core-frame)
 core_$(1)-libs := $$(core-libs)
 core_$(1)-options := --seconds 120
 endef
-$(foreach p,$(core-programs) attack,$(eval $(call core-program,$(p))))
+$(foreach p,$(core-programs) attack faults,$(eval $(call core-program,$(p))))
 core_attack-srcs := $(addprefix tests/core/attack/,judge.c throw.c aim.c plan.c) $(core-frame)
 core_attack-cflags := -iquote tests/core
+core_faults-srcs := $(addprefix tests/core/faults/,faults.c actor.c answers.c wait.c ends.c rules.c storm.c) $(core-frame)
+core_faults-cflags := -iquote tests/core
 
 # Instructions are counted: what is measured is the same from run to run.
 core_holds-options += --icount
@@ -31,3 +33,4 @@ core_limits-smp := 1 4
 core_withhold-smp := 1 4
 core_libc-smp := 1 4
 core_attack-smp := 1 4
+core_faults-smp := 1 4
