@@ -298,7 +298,8 @@ struct identity {
 _Static_assert(sizeof(struct identity) == 40, "identity");
 #define IDENTITY_CAPABILITY (1u << 0) /* in capability mode */
 #define IDENTITY_SYSTEM	    (1u << 1) /* silo of system tier or above */
-#define IDENTITY_FAULT	    (1u << 2) /* a fault, not a call of the program's: struct thread_regs in data */
+#define IDENTITY_FAULT                                                                             \
+	(1u << 2) /* a fault, not a call of the program's: struct thread_regs in data */
 
 #define MSG_DATA_MAX 3968
 struct message_page {
