@@ -221,20 +221,24 @@ void mapping_revoked(struct cap *node)
 		mapping_forget(m);
 }
 
-void vmo_unmap_everywhere(struct vmo *v)
+bool vmo_unmap_everywhere(struct vmo *v, struct slice *s)
 {
-	struct slice whole = {SLICE_WHOLE};
+	bool done;
 
 	v->ended = true;
 	object_get(&v->object); /* the last mapping may hold it */
 	while (!list_empty(&v->mappings)) {
 		struct mapping *m = list_first(&v->mappings, struct mapping, vmo_node);
 
-		if (!mapping_end(m, &whole))
-			panic("unmap did not end");
+		/* and a look at each mapping of its address space */
+		if (!slice_take(s, COST_MAPPING + 2 * (int64_t)m->aspace->mapping_count) ||
+		    !mapping_end(m, s))
+			break;
 		mapping_forget(m);
 	}
+	done = list_empty(&v->mappings);
 	object_put(&v->object);
+	return done;
 }
 
 /* ---- map ------------------------------------------------------------------- */

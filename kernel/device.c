@@ -29,6 +29,7 @@
 
 static struct device *root;
 static struct list all = {&all, &all};
+static struct list working = {&working, &working}; /* device.work_node */
 static bool locked;
 static unsigned uart_owners; /* devices with an owner and the UART's ports */
 
@@ -194,21 +195,76 @@ static int use_registers(struct thread *cur, const struct cap *c, struct device 
 	return c->rights & RIGHT_REVOKE ? 0 : device_own(d, cur->process);
 }
 
-static void device_silence(struct device *d)
+/* ---- silence ------------------------------------------------------------------------ */
+
+/* Nothing in its reach, no handle and no narrower device: its ranges are free again; the same may
+ * hold above. */
+static void device_leave(struct device *d)
 {
-	irqs_silence(d);
-	claims_silence(d);
-	disown(d);
+	while (!device_is_root(d) && !d->object.handles && list_empty(&d->children) &&
+	       list_empty(&d->claims)) {
+		list_del(&d->sibling);
+		d = d->parent;
+	}
 }
 
-void device_owner_died(struct process *p)
+/* A slice of it; true: it is silent. Who is the owner remains so until then. The caller holds a
+ * reference. */
+static bool device_silence(struct device *d, struct slice *s)
+{
+	irqs_silence(d);
+	if (!claims_silence(d, s))
+		return false;
+	disown(d);
+	device_leave(d);
+	return true;
+}
+
+static struct device *owned_by(const struct process *p)
 {
 	list_for_each (d, &all, struct device, all_node)
-		if (d->owner == p) {
+		if (d->owner == p)
+			return d;
+	return NULL;
+}
+
+bool device_owner_died(struct process *p)
+{
+	struct slice s = {SLICE_SILENCE};
+	struct device *d;
+	bool done = true;
+
+	while (done && (d = owned_by(p))) {
+		object_get(&d->object);
+		done = device_silence(d, &s);
+		if (done)
 			klog(LOG_DEVICE, LOG_INFO, "%s: owner %lu %s died, silenced", d->args.name,
 			     p->pid, p->name);
-			device_silence(d);
-		}
+		object_put(&d->object);
+	}
+	return done;
+}
+
+void device_work(struct device *d)
+{
+	if (!list_empty(&d->work_node))
+		return;
+	object_get(&d->object);
+	list_add_tail(&working, &d->work_node);
+	sched_cleanup();
+}
+
+bool devices_cleanup(struct slice *s)
+{
+	while (!list_empty(&working)) {
+		struct device *d = list_first(&working, struct device, work_node);
+
+		if (!(d->object.handles ? claims_tidy(d, s) : device_silence(d, s)))
+			return true;
+		list_del(&d->work_node);
+		object_put(&d->object);
+	}
+	return false;
 }
 
 /* ---- birth and death ---------------------------------------------------------------- */
@@ -224,6 +280,8 @@ static struct device *device_make(struct account *a, struct device *parent)
 	list_init(&d->sibling);
 	list_init(&d->irqs);
 	list_init(&d->claims);
+	list_init(&d->silenced);
+	list_init(&d->work_node);
 	list_add_tail(&all, &d->all_node);
 	d->parent = parent;
 	if (parent) {
@@ -245,25 +303,13 @@ void device_init(void)
 	iommu_init();
 }
 
-/* Without handles and narrower devices its ranges are free again; the same may hold above. */
-static void device_leave(struct device *d)
-{
-	while (!device_is_root(d) && !d->object.handles && list_empty(&d->children)) {
-		list_del(&d->sibling);
-		d = d->parent;
-	}
-}
-
 void device_unhandled(struct object *o)
 {
 	struct device *d = device_of(o);
+	struct slice s = {SLICE_DESTROY};
 
-	device_silence(d);
-	device_leave(d);
-	if (d->dma_quarantined && !d->orphan) {
-		d->orphan = true;
-		object_get(o);
-	}
+	if (!device_silence(d, &s))
+		device_work(d);
 }
 
 void device_destroy(struct object *o)
@@ -271,7 +317,7 @@ void device_destroy(struct object *o)
 	struct device *d = device_of(o);
 
 	assert(d != root && list_empty(&d->children) && list_empty(&d->irqs));
-	claims_forget(d);
+	assert(!d->claim_count && !d->owner);
 	if (d->domain)
 		iommu_domain_put(d->domain);
 	list_del(&d->sibling);
@@ -324,12 +370,29 @@ static bool collides(const struct device_args *a, const struct device_args *b)
 	return false;
 }
 
+/* Who had such hardware and let it go is silent. K_RESTART: not yet. */
+static int silence_await(const struct device_args *a)
+{
+	struct slice s = {SLICE_CALL};
+
+	list_for_each (d, &all, struct device, all_node)
+		if (!d->object.handles && !list_empty(&d->claims) && collides(a, &d->args)) {
+			object_get(&d->object);
+			(void)device_silence(d, &s);
+			object_put(&d->object);
+			return K_RESTART;
+		}
+	return 0;
+}
+
 static int cut_allowed(const struct device *parent, const struct device_args *a)
 {
 	if ((locked && device_is_root(parent)) || !covers(parent, a))
 		return -EPERM;
 	if (parent->depth == CAP_DEPTH_MAX)
 		return -EMLINK;
+	if (silence_await(a))
+		return K_RESTART;
 	list_for_each (d, &parent->children, struct device, sibling)
 		if (collides(a, &d->args))
 			return -EBUSY;
@@ -340,10 +403,10 @@ static int cut_allowed(const struct device *parent, const struct device_args *a)
 static void orphans_adopt(struct device *d)
 {
 	list_for_each_safe (o, &all, struct device, all_node) {
-		if (!o->orphan || !collides(&d->args, &o->args))
+		if (o->object.handles || !o->dma_quarantined || !collides(&d->args, &o->args))
 			continue;
+		object_get(&o->object); /* its claims may be all that holds it */
 		claims_adopt(d, o);
-		o->orphan = false;
 		object_put(&o->object);
 	}
 }

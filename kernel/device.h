@@ -14,6 +14,8 @@
 struct device;
 struct irq;
 struct process;
+struct slice;
+struct thread;
 
 struct device *device_root(void); /* made at boot from all that is not RAM */
 struct device *device_of(struct object *o);
@@ -23,9 +25,13 @@ void device_init(void);
 must_check int devices_lock(const struct device *root);
 const char *device_name(uint32_t source); /* of a requester; "unknown device" */
 bool uart_owned(void); /* a driver owns the UART's ports: the polled UART is off */
-/* The process ends: silence what it owns. Best before its handles are closed, and required
- * before the process is freed. Calling it again does nothing. */
-void device_owner_died(struct process *p);
+/* The process ends: silence what it owns, a slice of it. False: there is more; required before the
+ * process is freed. */
+must_check bool device_owner_died(struct process *p);
+bool devices_cleanup(struct slice *s); /* what devices reach and should not; true: there is more */
+/* The thread's call of dma_map, dma_unmap or vmo_create_contiguous will not be restarted: what it
+ * was making or ending ends. */
+void dma_call_drop(struct thread *t);
 
 void irq_init(void);
 void irq_raise(unsigned vector); /* lock held, arch has signalled end of interrupt */

@@ -7,26 +7,7 @@
 #include "handle.h"
 #include "process.h"
 #include "silo.h"
-
-/* Memory that was made or mapped through a device. */
-enum claim_kind {
-	CLAIM_REGISTERS,  /* a physical VMO */
-	CLAIM_CONTIGUOUS, /* a contiguous VMO; pinned while in quarantine */
-	CLAIM_MAPPED,	  /* dma_map: pages of a VMO, pinned */
-};
-
-/* The first two end with their VMO (vmo_on_destroy), the last by dma_unmap or after quarantine. */
-struct claim {
-	struct list node;      /* device->claims */
-	struct device *device; /* NULL: it is gone, and this only waits for the VMO's end */
-	struct vmo *vmo;       /* NULL: frames of a VMO that is gone, in quarantine */
-	uint8_t kind;	       /* enum claim_kind */
-	bool quarantined;
-	bool confined; /* mapped in the device's domain */
-	uint64_t page, pages;
-	paddr_t frames;	   /* no VMO: first of `pages` frames held */
-	struct silo *silo; /* counted; charged RES_DMA for all but registers */
-};
+#include "slice.h"
 
 #define NO_SOURCE 0xffffffffu
 
@@ -40,13 +21,14 @@ struct device {
 	struct process *owner;	 /* not counted: cleared at its death */
 	struct list irqs;	 /* irq.device_node */
 	uint32_t irq_count;
-	uint32_t msi_count; /* with those of all that was cut out of it: `args` bounds them together
-			     */
-	struct list claims;
-	struct iommu_domain *domain;	    /* counted; NULL: no IOMMU, or no DMA yet */
+	uint32_t msi_count;	     /* with those of all that was cut out of it */
+	struct list claims;	     /* what it may reach, and what is on the way in or out */
+	struct list silenced;	     /* what it may not; first those in quarantine */
+	uint32_t claim_count;	     /* in both */
+	struct list work_node;	     /* devices_cleanup has work for it, and a reference */
+	struct iommu_domain *domain; /* counted; NULL: no IOMMU, or no DMA yet */
 	uint64_t dma_used, dma_quarantined; /* bytes */
 	uint64_t dma_held;		    /* both, with those of all that was cut out of it */
-	bool orphan;			    /* no handle is left, but DMA memory: holds itself */
 };
 
 /* Find a device handle; the mode of the caller's silo must have `mode`. -EPERM. */
@@ -69,11 +51,12 @@ must_check int64_t claim_registers(struct thread *cur, struct cap *above, struct
 
 /* irq.c: detach all of a device's interrupts from their lines and vectors. */
 void irqs_silence(struct device *d);
-/* dma.c: end register mappings, put DMA memory into quarantine. */
-void claims_silence(struct device *d);
-/* dma.c: the device goes: forget its register VMOs, which live on unmapped. */
-void claims_forget(struct device *d);
-/* aspace.c: take a VMO out of all page tables and end its mappings, for good. */
-void vmo_unmap_everywhere(struct vmo *v);
-/* dma.c: move what is in quarantine to a successor for the same requester. */
+/* claim.c: end register mappings, put DMA memory out of reach or into quarantine: all of `claims`.
+ * False: the slice is used up. */
+must_check bool claims_silence(struct device *d, struct slice *s);
+/* claim.c: end what calls have left behind that were given up. False: the slice is used up. */
+must_check bool claims_tidy(struct device *d, struct slice *s);
+/* claim.c: move what is in quarantine to a successor for the same requester. */
 void claims_adopt(struct device *to, struct device *from);
+/* device.c: devices_cleanup is to look at it. */
+void device_work(struct device *d);

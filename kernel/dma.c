@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * dma.c: memory that was made or mapped through a device, and its quarantine.
+ * dma.c: the calls that make memory for a device, or map it, and their ends.
  *
  * Every such piece is a claim in the device's list. DMA memory is charged
  * (RES_DMA) to the silo of who claimed it and counted against the device's
@@ -9,252 +9,69 @@
  * writing: claims are then in quarantine, frames held and charged, until the
  * holder of REVOKE says that the function was reset (device_quiesced).
  * A driver's handles may be closed before or after its device is silenced: both
- * ways lead to quarantine.
+ * ways lead to quarantine. With an IOMMU there is none: the pages leave the
+ * device's domain, and its caches, before anybody lets go of their frames.
  *
- * Invariant: dma_used + dma_quarantined is the sum of the DMA claims' pages.
+ * All of that goes in slices (claim.h). A call that fails goes back in slices,
+ * too, and answers when nothing of it is left.
  */
-#include "device_private.h"
+#include "claim.h"
 #include "aspace.h"
 #include "iommu.h"
-#include "log.h"
 #include "memory.h"
 #include "syscall.h"
+#include "thread.h"
 
 #define MAP_PAGES_MAX 512u
+#define TOLD_AT_ONCE  32u
+#define COST_TOLD     150 /* an address, looked up and written out */
 #define VMO_RIGHTS                                                                                 \
 	(RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_GRANT | RIGHT_REVOKE | RIGHT_MANAGE |        \
 	 RIGHT_INSIDE)
 
-static uint64_t claim_bytes(const struct claim *c)
+/* A slice of the end of what the caller's call made or was to end; then the call's result. */
+static int64_t claim_end_slice(struct claim *c, struct slice *s)
 {
-	return c->pages * PAGE_SIZE;
+	int result = c->result;
+
+	if (!claim_unconfine(c, s))
+		return K_RESTART;
+	claim_end(c);
+	return result;
 }
 
-/* ---- making and ending claims ----------------------------------------------------- */
+/* ---- calls that are not restarted ------------------------------------------------------- */
 
-/* So many bytes more, modulo 2^64, are held through a device and all that it was cut out of. */
-static void dma_hold(struct device *d, uint64_t bytes)
+/* dma_map or dma_unmap. Without an IOMMU the device of a dying owner may know addresses already:
+ * silence, which comes, decides. */
+static void mapped_drop(struct claim *c)
 {
-	for (; d; d = d->parent)
-		d->dma_held += bytes;
-}
+	struct device *d = c->device;
 
-/* Room in the budgets of the device and of those that it was cut out of, and in the silo's. */
-static int dma_charge(struct device *d, struct silo *s, uint64_t bytes)
-{
-	int err;
-
-	for (const struct device *up = d; up; up = up->parent)
-		if (bytes > up->args.dma_max || up->dma_held > up->args.dma_max - bytes)
-			return -EDQUOT;
-	err = account_charge(s->account, RES_DMA, bytes);
-	if (err)
-		return err;
-	d->dma_used += bytes;
-	dma_hold(d, bytes);
-	return 0;
-}
-
-static void dma_uncharge(struct device *d, struct silo *s, uint64_t bytes)
-{
-	d->dma_used -= bytes;
-	dma_hold(d, -bytes);
-	account_uncharge(s->account, RES_DMA, bytes);
-}
-
-/* A claim of the silo's, charged and listed, still without a VMO. NULL: *err says why. */
-static struct claim *claim_new(struct device *d, struct silo *s, enum claim_kind kind,
-			       uint64_t page, uint64_t pages, int *err)
-{
-	struct claim *c = kmem_alloc(s->account, sizeof(*c));
-
-	*err = c ? 0 : -ENOMEM;
-	if (!c)
-		return NULL;
-	if (kind != CLAIM_REGISTERS)
-		*err = dma_charge(d, s, pages * PAGE_SIZE);
-	if (*err) {
-		kmem_free(c, sizeof(*c));
-		return NULL;
-	}
-	list_add_tail(&d->claims, &c->node);
-	c->device = d;
-	c->kind = (uint8_t)kind;
-	c->page = page;
-	c->pages = pages;
-	c->silo = s;
-	object_get(&s->object);
-	return c;
-}
-
-/* The claim is no more; nothing that it held is held any longer. */
-static void claim_end(struct claim *c)
-{
-	struct silo *s = c->silo;
-
-	assert(!c->quarantined);
-	list_del(&c->node);
-	if (c->device && c->kind != CLAIM_REGISTERS)
-		dma_uncharge(c->device, s, claim_bytes(c));
-	kmem_free(c, sizeof(*c));
-	object_put(&s->object);
-}
-
-static bool owner_ends(const struct device *d)
-{
-	return d->owner && (d->owner->ending || d->owner->clearing);
-}
-
-/* ---- confinement ---------------------------------------------------------------------- */
-
-static void claim_unconfine(struct claim *c)
-{
-	struct iommu_domain *domain = c->device ? c->device->domain : NULL;
-
-	if (!c->confined)
+	if (c->state == CLAIM_MAKING && !iommu_present() && owner_ends(d)) {
+		claim_move(c, CLAIM_LIVE);
 		return;
-	for (uint64_t i = 0; i < c->pages; i++)
-		iommu_unmap(domain, vmo_frame(c->vmo, c->page + i));
-	iommu_flush(domain);
-	c->confined = false;
-}
-
-static int domain_ready(struct device *d)
-{
-	if (d->domain)
-		return 0;
-	if (d->args.source == NO_SOURCE)
-		return -EPERM; /* no requester that could be confined */
-	return iommu_domain_get(d->args.source, d->object.account, &d->domain);
-}
-
-/* With an IOMMU: let the device reach the claim's pages. */
-static int claim_confine(struct claim *c)
-{
-	struct device *d = c->device;
-	int err;
-
-	if (!iommu_present())
-		return 0;
-	err = domain_ready(d);
-	for (uint64_t i = 0; !err && i < c->pages; i++) {
-		err = iommu_map(d->domain, vmo_frame(c->vmo, c->page + i));
-		if (err && i) {
-			while (i-- > 0)
-				iommu_unmap(d->domain, vmo_frame(c->vmo, c->page + i));
-			iommu_flush(d->domain); /* the device may have used them already */
-			break;
-		}
 	}
-	c->confined = !err;
-	return err;
+	claim_move(c, CLAIM_ENDING);
+	list_del(&c->node);
+	list_add_head(&d->claims, &c->node);
+	device_work(d);
 }
 
-/* ---- quarantine --------------------------------------------------------------------- */
-
-static void quarantine_count(struct claim *c, bool begins)
+void dma_call_drop(struct thread *t)
 {
-	struct device *d = c->device;
-	uint64_t bytes = claim_bytes(c);
+	struct claim *c = t->claim;
 
-	c->quarantined = begins;
-	d->dma_used += begins ? -bytes : bytes;
-	d->dma_quarantined += begins ? bytes : -bytes;
-	silo_quarantine(c->silo, begins ? (int64_t)bytes : -(int64_t)bytes);
+	if (likely(!c))
+		return;
+	claim_part(c);
+	if (c->kind == CLAIM_MAPPED)
+		mapped_drop(c);
+	else
+		object_put(vmo_object(c->vmo)); /* nobody has a handle: it ends, and its claim */
 }
 
-static void quarantine_begin(struct claim *c)
-{
-	if (c->kind == CLAIM_CONTIGUOUS)
-		vmo_pin(c->vmo, 0, c->pages);
-	quarantine_count(c, true);
-}
-
-/* The VMO goes while its owner's handles are being closed: keep its frames. */
-static void quarantine_frames(struct claim *c)
-{
-	c->frames = vmo_frame(c->vmo, 0);
-	for (uint64_t i = 0; i < c->pages; i++)
-		frame_get(c->frames + i * PAGE_SIZE);
-	c->vmo = NULL;
-	quarantine_count(c, true);
-}
-
-/* A contiguous VMO that somebody still has goes on as a claim out of quarantine. */
-static void quarantine_end(struct claim *c)
-{
-	struct vmo *v = c->vmo;
-	uint64_t page = c->page, pages = c->pages;
-	paddr_t frames = c->frames;
-
-	quarantine_count(c, false);
-	if (c->kind == CLAIM_MAPPED || !v)
-		claim_end(c);
-	if (v)
-		vmo_unpin(v, page, pages); /* may destroy the VMO, and then claim_release runs */
-	for (uint64_t i = 0; frames && i < pages; i++)
-		frame_put(frames + i * PAGE_SIZE);
-}
-
-static void claim_silence(struct claim *c)
-{
-	if (c->kind == CLAIM_REGISTERS)
-		vmo_unmap_everywhere(c->vmo); /* may end the claim */
-	else if (iommu_present())
-		claim_unconfine(c);
-	else if (!c->quarantined)
-		quarantine_begin(c);
-}
-
-static struct claim *first_mapped(struct device *d)
-{
-	list_for_each (c, &d->claims, struct claim, node)
-		if (c->kind == CLAIM_MAPPED)
-			return c;
-	return NULL;
-}
-
-/* What an IOMMU keeps the device from needs no quarantine. */
-void claims_silence(struct device *d)
-{
-	struct claim *c;
-
-	list_for_each_safe (each, &d->claims, struct claim, node)
-		claim_silence(each);
-	while (iommu_present() && (c = first_mapped(d))) {
-		struct vmo *v = c->vmo;
-		uint64_t page = c->page, pages = c->pages;
-
-		claim_end(c);
-		vmo_unpin(v, page, pages); /* may destroy it, and end its other claims */
-	}
-}
-
-void claims_forget(struct device *d)
-{
-	list_for_each_safe (c, &d->claims, struct claim, node) {
-		assert(c->kind != CLAIM_MAPPED && !c->quarantined && !c->confined);
-		list_del(&c->node);
-		if (c->kind != CLAIM_REGISTERS)
-			dma_uncharge(d, c->silo, claim_bytes(c));
-		c->device = NULL;
-	}
-}
-
-void claims_adopt(struct device *to, struct device *from)
-{
-	list_for_each_safe (c, &from->claims, struct claim, node) {
-		if (!c->quarantined)
-			continue;
-		list_del(&c->node);
-		list_add_tail(&to->claims, &c->node);
-		c->device = to;
-		from->dma_quarantined -= claim_bytes(c);
-		to->dma_quarantined += claim_bytes(c);
-		dma_hold(from, -claim_bytes(c));
-		dma_hold(to, claim_bytes(c));
-	}
-}
+/* ---- quarantine ------------------------------------------------------------------------- */
 
 static bool device_within(const struct device *part, const struct device *whole)
 {
@@ -263,59 +80,66 @@ static bool device_within(const struct device *part, const struct device *whole)
 	return part;
 }
 
-static void device_quiesce(struct device *d)
+/* What was cut out of a device is of the same function; nobody may be left to say so for that. */
+static struct device *quarantined_within(const struct device *whole)
 {
-	list_for_each_safe (c, &d->claims, struct claim, node)
-		if (c->quarantined)
-			quarantine_end(c);
-	if (!d->orphan)
-		return;
-	d->orphan = false;
-	object_put(&d->object);
+	list_for_each (d, devices_all(), struct device, all_node)
+		if (d->dma_quarantined && device_within(d, whole))
+			return d;
+	return NULL;
 }
 
 int64_t sys_device_quiesced(struct thread *cur, handle_t device)
 {
-	struct device *d;
+	struct slice s = {SLICE_CALL};
+	struct device *d, *part;
 	struct cap *cap;
 	int err = device_find(cur, device, RIGHT_REVOKE, 0, &cap, &d);
 
 	if (err)
 		return err;
-	/* What was cut out of it is of the same function; nobody may be left to say so for that. */
-	list_for_each_safe (part, devices_all(), struct device, all_node)
-		if (device_within(part, d))
-			device_quiesce(part);
+	while ((part = quarantined_within(d))) {
+		/* The end of a VMO, if it was the last that held it. */
+		if (!slice_take(&s, COST_CLAIM + SLICE_DESTROY))
+			return K_RESTART;
+		quarantine_end(claim_quarantined(part));
+	}
 	return 0;
 }
 
 /* ---- VMOs of a device ------------------------------------------------------------------ */
 
-/* vmo_on_destroy: the VMO of a claim goes. */
-static void claim_release(struct vmo *v, void *arg)
+/* vmo_on_destroy: the VMO of a claim goes, which the device must not reach by then. While the
+ * handles of its owner are being closed only quarantine is sure of that. */
+static bool claim_release(struct vmo *v, void *arg, struct slice *s)
 {
 	struct claim *c = arg;
 
-	assert(c->vmo == v && !c->quarantined);
-	claim_unconfine(c);
-	if (c->kind == CLAIM_CONTIGUOUS && !iommu_present() && c->device && owner_ends(c->device))
-		quarantine_frames(c);
-	else
-		claim_end(c);
+	assert(c->vmo == v && c->state != CLAIM_QUARANTINED && !c->thread);
+	if (c->state == CLAIM_LIVE && c->kind == CLAIM_CONTIGUOUS && !iommu_present() &&
+	    owner_ends(c->device)) {
+		vmo_park(v);
+		c->parked = true;
+		quarantine_begin(c);
+		return false;
+	}
+	if (c->state != CLAIM_SILENCED)
+		claim_move(c, CLAIM_ENDING);
+	if (!claim_unconfine(c, s))
+		return false;
+	claim_end(c);
+	return true;
 }
 
-/* Give the caller a handle to a claim's new VMO, which holds it from then on. */
-static int64_t vmo_give(struct thread *cur, struct cap *above, struct claim *c, struct vmo *v)
+/* Give the caller a handle to a claim's VMO, which holds it from then on. */
+static int64_t vmo_give(struct thread *cur, struct cap *above, struct claim *c)
 {
+	struct vmo *v = c->vmo;
 	handle_t h;
-	int err = 0;
+	int err;
 
-	c->vmo = v;
-	vmo_on_destroy(v, claim_release, c);
-	if (c->kind == CLAIM_CONTIGUOUS)
-		err = claim_confine(c);
-	if (!err)
-		err = handle_install(&cur->process->table, vmo_object(v), VMO_RIGHTS, above, &h);
+	claim_move(c, CLAIM_LIVE);
+	err = handle_install(&cur->process->table, vmo_object(v), VMO_RIGHTS, above, &h);
 	object_put(vmo_object(v)); /* without a handle it goes, and its claim */
 	return err ? err : (int64_t)h;
 }
@@ -336,11 +160,13 @@ int64_t claim_registers(struct thread *cur, struct cap *above, struct device *d,
 		claim_end(c);
 		return err;
 	}
-	return vmo_give(cur, above, c, v);
+	c->vmo = v;
+	vmo_on_destroy(v, claim_release, c);
+	return vmo_give(cur, above, c);
 }
 
-static int64_t claim_contiguous(struct thread *cur, struct cap *above, struct device *d,
-				uint64_t size, uint64_t align)
+/* Memory for a claim of the call's. K_RESTART: the claim is made again then. */
+static int64_t contiguous_make(struct thread *cur, struct device *d, uint64_t size, uint64_t align)
 {
 	struct silo *s = cur->process->silo;
 	struct claim *c;
@@ -352,11 +178,61 @@ static int64_t claim_contiguous(struct thread *cur, struct cap *above, struct de
 	if (!c)
 		return err;
 	made = vmo_make_contiguous(cur, cur->process->account, size, align, &v);
-	if (made) { /* K_RESTART too: the claim is made again then */
+	if (made) {
 		claim_end(c);
 		return made;
 	}
-	return vmo_give(cur, above, c, v);
+	c->vmo = v;
+	vmo_on_destroy(v, claim_release, c);
+	claim_join(c, cur);
+	return 0;
+}
+
+/* Undo what the call has made, a slice of it; then its error. */
+static int64_t contiguous_undo(struct claim *c, struct slice *s)
+{
+	struct vmo *v = c->vmo;
+	int result = c->result;
+
+	if (!claim_unconfine(c, s))
+		return K_RESTART;
+	claim_part(c);
+	object_put(vmo_object(v)); /* ends the claim */
+	return result;
+}
+
+static bool contiguous_goes_on(const struct claim *c, const struct device *d, uint64_t size,
+			       uint64_t align)
+{
+	return c && c->kind == CLAIM_CONTIGUOUS && c->device == d && claim_bytes(c) == size &&
+	       !(vmo_frame(c->vmo, 0) & (align - 1));
+}
+
+static int64_t claim_contiguous(struct thread *cur, struct cap *above, struct device *d,
+				uint64_t size, uint64_t align)
+{
+	struct slice s = {SLICE_CALL};
+	struct claim *c;
+	int64_t err;
+
+	if (!contiguous_goes_on(cur->claim, d, size, align)) {
+		dma_call_drop(cur);
+		err = contiguous_make(cur, d, size, align);
+		if (err)
+			return err;
+		s.left = SLICE_DESTROY; /* most of it went there */
+	}
+	c = cur->claim;
+	err = c->state == CLAIM_MAKING ? claim_confine(c, &s) : c->result;
+	if (err == K_RESTART)
+		return err;
+	if (err) {
+		claim_move(c, CLAIM_ENDING);
+		c->result = (int)err;
+		return contiguous_undo(c, &s);
+	}
+	claim_part(c);
+	return vmo_give(cur, above, c);
 }
 
 int64_t sys_vmo_create_contiguous(struct thread *cur, handle_t device, uint64_t size,
@@ -366,17 +242,34 @@ int64_t sys_vmo_create_contiguous(struct thread *cur, handle_t device, uint64_t 
 	struct cap *above;
 	int err = device_find(cur, device, RIGHT_MANAGE, MODE_DMA, &above, &d);
 
-	if (err)
+	if (!err && (!size || !page_aligned(size) || (align & (align - 1))))
+		err = -EINVAL;
+	if (!err)
+		err = device_own(d, cur->process);
+	if (err) {
+		dma_call_drop(cur);
 		return err;
-	if (!size || !page_aligned(size) || (align & (align - 1)))
-		return -EINVAL;
-	err = device_own(d, cur->process);
-	if (err)
-		return err;
+	}
 	return claim_contiguous(cur, above, d, size, align < PAGE_SIZE ? PAGE_SIZE : align);
 }
 
 /* ---- mapping ----------------------------------------------------------------------------- */
+
+static int both_find(struct thread *cur, handle_t device, handle_t vmo, uint32_t mode,
+		     uint32_t vmo_rights, struct device **d, struct vmo **v)
+{
+	struct object *o;
+	struct cap *cap;
+	int err = device_find(cur, device, RIGHT_MANAGE, mode, &cap, d);
+
+	if (err)
+		return err;
+	err = object_find(cur, vmo, OBJ_VMO, vmo_rights, &o);
+	if (err)
+		return err;
+	*v = vmo_of(o);
+	return 0;
+}
 
 /* A whole number of pages inside a VMO that stays where it is. */
 static int decode_range(const struct vmo *v, uint64_t offset, uint64_t len)
@@ -390,72 +283,132 @@ static int decode_range(const struct vmo *v, uint64_t offset, uint64_t len)
 	return offset > vmo_size(v) || len > vmo_size(v) - offset ? -EINVAL : 0;
 }
 
-static int64_t addresses_out(struct thread *cur, struct vmo *v, uint64_t page, uint64_t pages,
-			     uaddr_t out)
+/* Write out the addresses. The device must not rely on them before the call has answered. */
+static int64_t addresses_out(struct thread *cur, struct claim *c, uaddr_t out, struct slice *s)
 {
-	static uint64_t bus[MAP_PAGES_MAX]; /* [K] */
+	uint64_t bus[TOLD_AT_ONCE];
+	int64_t err;
 
-	for (uint64_t i = 0; i < pages; i++)
-		bus[i] = vmo_frame(v, page + i);
-	return copy_out(cur, out, bus, pages * sizeof(bus[0]));
+	while (c->told < c->pages) {
+		uint64_t n = c->pages - c->told;
+
+		if (n > TOLD_AT_ONCE)
+			n = TOLD_AT_ONCE;
+		if (!slice_take(s, (int64_t)n * COST_TOLD))
+			return K_RESTART;
+		for (uint64_t i = 0; i < n; i++)
+			bus[i] = vmo_frame(c->vmo, c->page + c->told + i);
+		err = copy_out(cur, (uaddr_t){out.a + c->told * sizeof(bus[0])}, bus,
+			       n * sizeof(bus[0]));
+		if (err)
+			return err;
+		c->told += n;
+	}
+	return 0;
 }
 
-int64_t sys_dma_map(struct thread *cur, handle_t device, handle_t vmo, uint64_t offset,
-		    uint64_t len, uaddr_t addrs)
+static bool claim_is(const struct claim *c, const struct device *d, const struct vmo *v,
+		     uint64_t offset, uint64_t len)
 {
-	struct device *d;
-	struct object *o;
-	struct cap *cap;
-	struct claim *c;
-	struct vmo *v;
-	int err;
-	int64_t out = device_find(cur, device, RIGHT_MANAGE, MODE_DMA, &cap, &d);
+	return c->kind == CLAIM_MAPPED && c->device == d && c->vmo == v &&
+	       c->page * PAGE_SIZE == offset && claim_bytes(c) == len;
+}
 
-	if (!out)
-		out = object_find(cur, vmo, OBJ_VMO, RIGHT_READ | RIGHT_WRITE, &o);
-	if (out)
-		return out;
-	v = vmo_of(o);
-	out = decode_range(v, offset, len);
-	if (!out)
-		out = addresses_out(cur, v, offset / PAGE_SIZE, len / PAGE_SIZE, addrs);
-	if (!out)
-		out = device_own(d, cur->process);
-	if (out)
-		return out;
+/* What the caller's call has begun, if it was this one. Another is given up. */
+static struct claim *call_goes_on(struct thread *cur, const struct device *d, const struct vmo *v,
+				  uint64_t offset, uint64_t len, bool unmap)
+{
+	const struct claim *c = cur->claim;
+
+	if (c &&
+	    (!claim_is(c, d, v, offset, len) || unmap != (c->state == CLAIM_ENDING && !c->result)))
+		dma_call_drop(cur);
+	return cur->claim;
+}
+
+static int mapped_begin(struct thread *cur, struct device *d, struct vmo *v, uint64_t offset,
+			uint64_t len)
+{
+	struct claim *c;
+	int err = device_own(d, cur->process);
+
+	if (err)
+		return err;
 	c = claim_new(d, cur->process->silo, CLAIM_MAPPED, offset / PAGE_SIZE, len / PAGE_SIZE,
 		      &err);
 	if (!c)
 		return err;
 	c->vmo = v;
-	err = claim_confine(c);
+	vmo_pin(v, c->page, c->pages);
+	claim_join(c, cur);
+	return 0;
+}
+
+/* A slice of the way from a new claim to a live one; or, when that has failed, back to none. */
+static int64_t mapped_make(struct thread *cur, struct claim *c, uaddr_t addrs)
+{
+	struct slice s = {SLICE_CALL};
+	int64_t err = c->result;
+
+	if (c->state == CLAIM_MAKING)
+		err = addresses_out(cur, c, addrs, &s);
+	if (!err)
+		err = claim_confine(c, &s);
+	if (err == K_RESTART)
+		return err;
 	if (err) {
-		claim_end(c);
+		claim_move(c, CLAIM_ENDING);
+		c->result = (int)err;
+		return claim_end_slice(c, &s);
+	}
+	claim_part(c);
+	claim_move(c, CLAIM_LIVE);
+	return (int64_t)c->pages;
+}
+
+int64_t sys_dma_map(struct thread *cur, handle_t device, handle_t vmo, uint64_t offset,
+		    uint64_t len, uaddr_t addrs)
+{
+	struct device *d = NULL;
+	struct vmo *v = NULL;
+	int err = both_find(cur, device, vmo, MODE_DMA, RIGHT_READ | RIGHT_WRITE, &d, &v);
+
+	if (!err)
+		err = decode_range(v, offset, len);
+	if (!err && !call_goes_on(cur, d, v, offset, len, false))
+		err = mapped_begin(cur, d, v, offset, len);
+	if (err) {
+		dma_call_drop(cur);
 		return err;
 	}
-	vmo_pin(v, c->page, c->pages);
-	return (int64_t)c->pages;
+	return mapped_make(cur, cur->claim, addrs);
+}
+
+static int mapped_find(struct thread *cur, struct device *d, const struct vmo *v, uint64_t offset,
+		       uint64_t len)
+{
+	list_for_each (c, &d->claims, struct claim, node)
+		if (c->state == CLAIM_LIVE && claim_is(c, d, v, offset, len)) {
+			claim_move(c, CLAIM_ENDING);
+			claim_join(c, cur);
+			return 0;
+		}
+	return -EINVAL;
 }
 
 int64_t sys_dma_unmap(struct thread *cur, handle_t device, handle_t vmo, uint64_t offset,
 		      uint64_t len)
 {
-	struct device *d;
-	struct object *o;
-	struct cap *cap;
-	int err = device_find(cur, device, RIGHT_MANAGE, 0, &cap, &d);
+	struct slice s = {SLICE_CALL};
+	struct device *d = NULL;
+	struct vmo *v = NULL;
+	int err = both_find(cur, device, vmo, 0, 0, &d, &v);
 
-	if (!err)
-		err = object_find(cur, vmo, OBJ_VMO, 0, &o);
-	if (err)
+	if (!err && !call_goes_on(cur, d, v, offset, len, true))
+		err = mapped_find(cur, d, v, offset, len);
+	if (err) {
+		dma_call_drop(cur);
 		return err;
-	list_for_each (c, &d->claims, struct claim, node)
-		if (c->kind == CLAIM_MAPPED && c->vmo == vmo_of(o) && !c->quarantined &&
-		    c->page * PAGE_SIZE == offset && claim_bytes(c) == len) {
-			claim_unconfine(c);
-			vmo_unpin(c->vmo, c->page, c->pages); /* the handle still holds it */
-			claim_end(c);
-			return 0;
-		}
-	return -EINVAL;
+	}
+	return claim_end_slice(cur->claim, &s);
 }

@@ -230,7 +230,6 @@ static void become_corpse(struct process *p)
 	process_set_state(p, PROCESS_CORPSE);
 	if (p->faults)
 		cap_close(p->faults);
-	device_owner_died(p);
 	orphans_answer(p);
 	process_event(p, PROCESS_EV_EXIT, p->crash.reason ? p->crash.reason : (uint32_t)p->code);
 	silo_process_ended(p->silo, p);
@@ -248,7 +247,8 @@ bool process_cleanup_slice(void)
 	p = list_first(&clearing, struct process, work_node);
 	corpse = p->state != PROCESS_GONE;
 	clearing_process = p;
-	if (handle_table_clear(&p->table, corpse ? HANDLE_KEPT : 0, &p->clear_cursor)) {
+	if (handle_table_clear(&p->table, corpse ? HANDLE_KEPT : 0, &p->clear_cursor) &&
+	    device_owner_died(p)) {
 		list_del(&p->work_node);
 		p->clearing = false;
 		if (corpse)

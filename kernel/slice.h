@@ -16,6 +16,7 @@ struct slice {
 #define SLICE_CALL    15000 /* a system call's */
 #define SLICE_DESTROY 3000  /* of an object's last reference, inside some other work */
 #define SLICE_REVOKE  4000  /* of one revoked mapping */
+#define SLICE_SILENCE 4000  /* of the devices of a dead process, after closing its handles */
 #define SLICE_CAPS    64    /* capabilities that are closed */
 #define SLICE_WHOLE   INT64_MAX
 

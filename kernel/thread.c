@@ -9,6 +9,7 @@
  */
 #include "log.h"
 #include "channel.h"
+#include "device.h"
 #include "memory.h"
 #include "queue.h"
 #include "silo.h"
@@ -309,6 +310,7 @@ void thread_end(struct thread *t)
 	if (t->client)
 		request_drop(t);
 	process_thread_gone(t);
+	dma_call_drop(t);
 	if (current)
 		thread_ended_put(c, t);
 	else if (started)

@@ -84,6 +84,8 @@ struct thread {
 		uint64_t code, address, rip;
 	} fault;
 
+	struct claim *claim; /* of its unfinished call of dma.c, which holds it; or NULL */
+
 	struct account *charge; /* who pays for memory that it makes; NULL: its process; counted */
 
 	uint64_t cpu_ns; /* TSC cycles while it was charged */

@@ -115,7 +115,8 @@ void vmo_unpin(struct vmo *v, uint64_t page, uint64_t n)
 	object_put(&v->object);
 }
 
-void vmo_on_destroy(struct vmo *v, void (*release)(struct vmo *v, void *arg), void *arg)
+void vmo_on_destroy(struct vmo *v, bool (*release)(struct vmo *v, void *arg, struct slice *s),
+		    void *arg)
 {
 	assert(!v->release);
 	v->release = release;
@@ -208,6 +209,9 @@ static bool vmo_free_slice(struct vmo *v, struct slice *s)
 {
 	uint64_t next = 0, dropped = 0;
 
+	if (v->release && !v->release(v, v->release_arg, s))
+		return false;
+	v->release = NULL;
 	if (v->linear ? !linear_free(v, s) : !vmo_drop(v, 0, UINT64_MAX, false, s, &next, &dropped))
 		return false;
 	assert(v->linear || !v->index.root);
@@ -216,20 +220,36 @@ static bool vmo_free_slice(struct vmo *v, struct slice *s)
 	return true;
 }
 
+/* kernel_leave goes on with it. */
+static void end_later(struct vmo *v)
+{
+	list_add_tail(&dying, &v->dying);
+	sched_cleanup();
+}
+
 void vmo_destroy(struct object *o)
 {
 	struct vmo *v = vmo_of(o);
 	struct slice s = {SLICE_DESTROY};
 
 	assert(list_empty(&v->mappings) && !v->pins);
-	if (v->release)
-		v->release(v, v->release_arg);
 	if (v->pager)
 		pager_destroy(v);
-	if (!vmo_free_slice(v, &s)) {
-		list_add_tail(&dying, &v->dying);
-		sched_cleanup(); /* kernel_leave goes on with it */
-	}
+	if (!vmo_free_slice(v, &s) && !v->parked)
+		end_later(v);
+}
+
+void vmo_park(struct vmo *v)
+{
+	assert(!v->object.refs && list_empty(&v->dying));
+	v->release = NULL;
+	v->parked = true;
+}
+
+void vmo_unpark(struct vmo *v)
+{
+	assert(v->parked);
+	end_later(v);
 }
 
 bool vmo_cleanup(struct slice *s)

@@ -13,6 +13,7 @@
 
 struct thread;
 struct queue;
+struct slice;
 struct watch;
 
 struct vmo; /* vmo.c and aspace.c only: vmo_private.h */
@@ -29,11 +30,17 @@ must_check int vmo_make_fixed(struct account *a, paddr_t base, uint64_t size, bo
  * the memory kept; then again with the same size and align. -ENOMEM, -EINVAL. */
 must_check int64_t vmo_make_contiguous(struct thread *cur, struct account *a, uint64_t size,
 				       uint64_t align, struct vmo **out);
-/* Take a VMO out of all page tables, end its mappings and let there be no more, in one hold: for
- * register windows whose device's owner died. */
-void vmo_unmap_everywhere(struct vmo *v);
-/* Called once when the VMO is destroyed, before its frames are freed (to give back RES_DMA). */
-void vmo_on_destroy(struct vmo *v, void (*release)(struct vmo *v, void *arg), void *arg);
+/* Let there be no more mappings of a VMO, and end those that there are: for register windows whose
+ * device's owner died. False: the slice is used up, and some are left. */
+must_check bool vmo_unmap_everywhere(struct vmo *v, struct slice *s);
+/* Called when the VMO is destroyed, before its frames are freed (to give back RES_DMA); with slices
+ * until it answers true, unless it parks the VMO. */
+void vmo_on_destroy(struct vmo *v, bool (*release)(struct vmo *v, void *arg, struct slice *s),
+		    void *arg);
+/* Keep the frames of a VMO that is being destroyed, until it is unparked. `release` is not called
+ * again. */
+void vmo_park(struct vmo *v);
+void vmo_unpark(struct vmo *v);
 struct object *vmo_object(struct vmo *v);
 struct vmo *vmo_of(struct object *o);
 enum vmo_kind vmo_kind_of(const struct vmo *v);

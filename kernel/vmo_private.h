@@ -33,8 +33,9 @@ struct vmo {
 	uint32_t mapping_count;
 	uint64_t pins;	     /* ranges pinned; each holds a reference */
 	struct pager *pager; /* VMO_PAGER */
-	void (*release)(struct vmo *v, void *arg);
+	bool (*release)(struct vmo *v, void *arg, struct slice *s);
 	void *release_arg;
+	bool parked;	   /* destroyed, but for its frames */
 	struct list dying; /* while it is taken apart in slices */
 };
 

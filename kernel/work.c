@@ -4,6 +4,7 @@
  * empty: only a call that outgrew its slice and has not been restarted yet is in it.
  */
 #include "work.h"
+#include "device.h"
 #include "memory.h"
 #include "thread.h"
 
@@ -95,6 +96,7 @@ void memory_call_drop(struct thread *t)
 
 	if (r)
 		record_drop(r);
+	dma_call_drop(t);
 }
 
 bool work_reap_one(void)

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "memory.h"
 #include "private.h"
+#include "slice.h"
 #include "timer.h"
 
 #define UNITS_MAX      8
@@ -60,6 +61,11 @@ enum {
 #define ENTRY_COUNT_MASK (0x3ffull << 52)
 #define PRESENT		 1ull
 
+/* In instructions, for slices. */
+#define COST_WALK  200
+#define COST_TABLE 1600
+#define COST_SCAN  2600
+
 struct unit {
 	volatile uint8_t *regs;
 	paddr_t base;
@@ -84,6 +90,7 @@ static uint32_t domain_limit;
 static bool coherent = true, running;
 static paddr_t root_table;
 static struct list domains = {&domains, &domains};
+static struct list dying = {&dying, &dying}; /* no requester uses them any more */
 static struct timer fault_rest;
 
 /* ---- registers ------------------------------------------------------------------------- */
@@ -172,18 +179,27 @@ static paddr_t table_make(struct account *pays)
 	return table;
 }
 
-static void table_free(paddr_t table, unsigned level)
+/* The tables below go first, and are forgotten. True: all of it is free. */
+static bool table_free(paddr_t table, unsigned level, struct slice *s)
 {
-	const uint64_t *e = phys_to_virt(table);
+	uint64_t *e = phys_to_virt(table);
 
-	for (unsigned i = 0; level > 0 && i < 512; i++)
-		if (e[i] & ENTRY_READ_WRITE)
-			table_free(e[i] & ENTRY_ADDRESS, level - 1);
+	if (!slice_take(s, COST_FRAME_FREE + (level > 0 ? COST_SCAN : 0)))
+		return false;
+	for (unsigned i = 0; level > 0 && i < 512; i++) {
+		if (!(e[i] & ENTRY_READ_WRITE))
+			continue;
+		if (!table_free(e[i] & ENTRY_ADDRESS, level - 1, s))
+			return false;
+		e[i] = 0;
+	}
 	frame_put(table);
+	return true;
 }
 
-/* The last-level entry of an address. NULL: its table is not there (and there is no memory). */
-static uint64_t *entry_at(struct iommu_domain *d, paddr_t pa, bool make)
+/* The last-level entry of an address. NULL: its table is not there (and there is no memory). With
+ * a slice, which pays, tables are made. */
+static uint64_t *entry_at(struct iommu_domain *d, paddr_t pa, struct slice *make)
 {
 	uint64_t *table = phys_to_virt(d->root);
 
@@ -195,6 +211,7 @@ static uint64_t *entry_at(struct iommu_domain *d, paddr_t pa, bool make)
 
 			if (!below)
 				return NULL;
+			make->left -= COST_TABLE;
 			entry_set(e, below | ENTRY_READ_WRITE);
 		}
 		table = phys_to_virt(*e & ENTRY_ADDRESS);
@@ -202,26 +219,32 @@ static uint64_t *entry_at(struct iommu_domain *d, paddr_t pa, bool make)
 	return &table[pa >> PAGE_SHIFT & 511];
 }
 
-int iommu_map(struct iommu_domain *d, paddr_t pa)
+int64_t iommu_map(struct iommu_domain *d, paddr_t pa, struct slice *s)
 {
 	uint64_t *e;
 
+	if (!slice_take(s, COST_WALK))
+		return K_RESTART;
 	if (pa >> (PAGE_SHIFT + 9 * levels))
 		return -ERANGE;
-	e = entry_at(d, pa, true);
+	e = entry_at(d, pa, s);
 	if (!e || (*e & ENTRY_COUNT_MASK) == ENTRY_COUNT_MASK)
 		return -ENOMEM;
 	entry_set(e, (*e | pa | ENTRY_READ_WRITE) + ENTRY_COUNT);
 	return 0;
 }
 
-void iommu_unmap(struct iommu_domain *d, paddr_t pa)
+bool iommu_unmap(struct iommu_domain *d, paddr_t pa, struct slice *s)
 {
-	uint64_t *e = entry_at(d, pa, false), left;
+	uint64_t *e, left;
 
+	if (!slice_take(s, COST_WALK))
+		return false;
+	e = entry_at(d, pa, NULL);
 	assert(e && (*e & ENTRY_COUNT_MASK));
 	left = *e - ENTRY_COUNT;
 	entry_set(e, left & ENTRY_COUNT_MASK ? left : 0);
+	return true;
 }
 
 void iommu_flush(struct iommu_domain *d)
@@ -322,11 +345,24 @@ void iommu_domain_put(struct iommu_domain *d)
 		return;
 	entry_set(&context->low, 0);
 	context_flush();
-	iommu_flush(d);
+	iommu_flush(d); /* nobody walks its tables any more, and its number is free */
 	list_del(&d->node);
-	table_free(d->root, levels - 1);
-	account_put(d->pays);
-	kmem_free(d, sizeof(*d));
+	list_add_tail(&dying, &d->node);
+	sched_cleanup();
+}
+
+bool iommu_cleanup(struct slice *s)
+{
+	while (!list_empty(&dying)) {
+		struct iommu_domain *d = list_first(&dying, struct iommu_domain, node);
+
+		if (!table_free(d->root, levels - 1, s))
+			return true;
+		list_del(&d->node);
+		account_put(d->pays);
+		kmem_free(d, sizeof(*d));
+	}
+	return false;
 }
 
 /* ---- faults -------------------------------------------------------------------------------- */
