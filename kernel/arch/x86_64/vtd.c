@@ -1,59 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * vtd.c: Intel VT-d: DMA remapping with one second-level domain for each requester.
+ * vtd.c: Intel VT-d: a translation domain for each requester, and its second-level tables. The
+ * units that walk them are in vtd_unit.c.
  *
- * All units of segment 0 share one root table, and are told of every invalidation, by registers.
- * Translation is turned on before the first program runs; what has no context entry is blocked.
- * A fault raises a message interrupt of the unit: it is logged with the device's name; then the
- * unit stays silent for 100 ms, so that a device gone wild costs little.
- *
- * Not here: interrupt remapping (a device can still write any interrupt message), scalable mode,
- * device TLBs, and the firmware's reserved regions, which are reported only: a device that the
- * firmware still drives loses its memory.
+ * All units share one root table. What has no context entry in it is blocked.
  *
  * Invariant: an entry of a second-level table that is present counts in bits 52-61, which the
  * hardware ignores, how often its page was mapped.
- * Spec: Intel VT-d Architecture Specification, revision 4.1: 8 (ACPI), 9 (tables), 11 (registers).
+ * Spec: Intel VT-d Architecture Specification, revision 4.1: 9 (tables).
  */
+#include "vtd.h"
+#include "arch.h"
 #include "iommu.h"
-#include "device.h"
-#include "log.h"
 #include "memory.h"
-#include "private.h"
 #include "slice.h"
-#include "timer.h"
-
-#define UNITS_MAX      8
-#define TABLE_MAX      (1u << 16)
-#define ANSWER_NS      100000000ull /* a unit that takes longer is broken */
-#define FAULT_REST_NS  100000000ull
-#define FAULTS_AT_ONCE 16
-
-/* Registers (11.4). */
-enum {
-	R_CAP = 0x08,
-	R_ECAP = 0x10,
-	R_GCMD = 0x18,
-	R_GSTS = 0x1c,
-	R_ROOT = 0x20,
-	R_CONTEXT = 0x28,
-	R_FSTS = 0x34,
-	R_FECTL = 0x38,
-	R_FEDATA = 0x3c,
-	R_FEADDR = 0x40,
-	R_FEADDR_HIGH = 0x44,
-};
-#define GCMD_TRANSLATE (1u << 31)
-#define GCMD_ROOT      (1u << 30)
-#define GCMD_KEEP      0x96ffffffu /* bits of GSTS that are states, not one-shots */
-#define INVALIDATE     (1ull << 63)
-#define CONTEXT_GLOBAL (1ull << 61)
-#define IOTLB_GLOBAL   (1ull << 60)
-#define IOTLB_DOMAIN   (2ull << 60)
-#define IOTLB_DRAIN    (3ull << 48)
-#define FECTL_MASK     (1u << 31)
-#define FSTS_CLEAR     0x7du /* all that is cleared by writing 1 */
-#define FAULT_PENDING  (1u << 31)
 
 #define ENTRY_READ_WRITE 3ull
 #define ENTRY_ADDRESS	 0x000ffffffffff000ull
@@ -65,12 +25,6 @@ enum {
 #define COST_WALK  200
 #define COST_TABLE 1600
 #define COST_SCAN  2600
-
-struct unit {
-	volatile uint8_t *regs;
-	paddr_t base;
-	unsigned iotlb, faults, fault_count; /* register offsets; records */
-};
 
 struct iommu_domain {
 	struct list node;
@@ -84,82 +38,15 @@ struct wide_entry {
 	uint64_t low, high;
 };
 
-static struct unit units[UNITS_MAX];
-static unsigned unit_count, levels;
-static uint32_t domain_limit;
-static bool coherent = true, running;
-static paddr_t root_table;
 static struct list domains = {&domains, &domains};
 static struct list dying = {&dying, &dying}; /* no requester uses them any more */
-static struct timer fault_rest;
-
-/* ---- registers ------------------------------------------------------------------------- */
-
-static uint32_t read32(const struct unit *u, unsigned r)
-{
-	return *(volatile uint32_t *)(u->regs + r);
-}
-
-static uint64_t read64(const struct unit *u, unsigned r)
-{
-	return *(volatile uint64_t *)(u->regs + r);
-}
-
-static void write32(const struct unit *u, unsigned r, uint32_t v)
-{
-	*(volatile uint32_t *)(u->regs + r) = v;
-}
-
-static void write64(const struct unit *u, unsigned r, uint64_t v)
-{
-	*(volatile uint64_t *)(u->regs + r) = v;
-}
-
-/* A unit that never answers confines nothing. */
-static void wait_on(const struct unit *u, unsigned r, uint64_t deadline)
-{
-	if (arch_now() > deadline)
-		panic("IOMMU at %lx does not answer (register %x)", u->base, r);
-	arch_relax();
-}
-
-static void command(const struct unit *u, uint32_t bit)
-{
-	uint64_t deadline = arch_now() + ANSWER_NS;
-
-	write32(u, R_GCMD, (read32(u, R_GSTS) & GCMD_KEEP) | bit);
-	while (!(read32(u, R_GSTS) & bit))
-		wait_on(u, R_GSTS, deadline);
-}
-
-/* Write a 64-bit command whose top bit is cleared by the unit when it is done. */
-static void invalidate(const struct unit *u, unsigned r, uint64_t what)
-{
-	uint64_t deadline = arch_now() + ANSWER_NS;
-
-	write64(u, r, what | INVALIDATE);
-	while (read64(u, r) & INVALIDATE)
-		wait_on(u, r, deadline);
-}
-
-static void context_flush(void)
-{
-	for (unsigned i = 0; i < unit_count; i++)
-		invalidate(&units[i], R_CONTEXT, CONTEXT_GLOBAL);
-}
-
-static void iotlb_flush(uint64_t what)
-{
-	for (unsigned i = 0; i < unit_count; i++)
-		invalidate(&units[i], units[i].iotlb, IOTLB_DRAIN | what);
-}
 
 /* ---- tables ------------------------------------------------------------------------------ */
 
 /* The units may read memory past the CPU's caches. */
 static void entry_publish(volatile void *p)
 {
-	if (!coherent)
+	if (!vtd.coherent)
 		__asm__ volatile("clflush (%0); mfence" : : "r"(p) : "memory");
 }
 
@@ -169,12 +56,12 @@ static void entry_set(volatile uint64_t *e, uint64_t value)
 	entry_publish(e);
 }
 
-static paddr_t table_make(struct account *pays)
+paddr_t vtd_table_make(struct account *pays)
 {
 	paddr_t table = frame_alloc(pays, FRAME_KERNEL);
 	uint8_t *bytes = table ? phys_to_virt(table) : NULL;
 
-	for (unsigned at = 0; bytes && !coherent && at < PAGE_SIZE; at += 64)
+	for (unsigned at = 0; bytes && !vtd.coherent && at < PAGE_SIZE; at += 64)
 		entry_publish(bytes + at);
 	return table;
 }
@@ -203,11 +90,11 @@ static uint64_t *entry_at(struct iommu_domain *d, paddr_t pa, struct slice *make
 {
 	uint64_t *table = phys_to_virt(d->root);
 
-	for (unsigned level = levels - 1; level > 0; level--) {
+	for (unsigned level = vtd.levels - 1; level > 0; level--) {
 		uint64_t *e = &table[pa >> (PAGE_SHIFT + 9 * level) & 511];
 
 		if (!(*e & ENTRY_READ_WRITE)) {
-			paddr_t below = make ? table_make(d->pays) : 0;
+			paddr_t below = make ? vtd_table_make(d->pays) : 0;
 
 			if (!below)
 				return NULL;
@@ -225,7 +112,7 @@ int64_t iommu_map(struct iommu_domain *d, paddr_t pa, struct slice *s)
 
 	if (!slice_take(s, COST_WALK))
 		return K_RESTART;
-	if (pa >> (PAGE_SHIFT + 9 * levels))
+	if (pa >> (PAGE_SHIFT + 9 * vtd.levels))
 		return -ERANGE;
 	e = entry_at(d, pa, s);
 	if (!e || (*e & ENTRY_COUNT_MASK) == ENTRY_COUNT_MASK)
@@ -249,7 +136,7 @@ bool iommu_unmap(struct iommu_domain *d, paddr_t pa, struct slice *s)
 
 void iommu_flush(struct iommu_domain *d)
 {
-	iotlb_flush(IOTLB_DOMAIN | (uint64_t)d->number << 32);
+	vtd_domain_flush(d->number);
 }
 
 /* ---- domains ------------------------------------------------------------------------------ */
@@ -258,10 +145,10 @@ void iommu_flush(struct iommu_domain *d)
 static volatile struct wide_entry *context_at(uint32_t source)
 {
 	volatile struct wide_entry *bus =
-		(struct wide_entry *)phys_to_virt(root_table) + (source >> 8 & 0xff);
+		(struct wide_entry *)phys_to_virt(vtd.root) + (source >> 8 & 0xff);
 
 	if (!(bus->low & PRESENT)) {
-		paddr_t table = table_make(&root_account);
+		paddr_t table = vtd_table_make(&root_account);
 
 		if (!table)
 			return NULL;
@@ -281,7 +168,7 @@ static bool number_taken(uint32_t number)
 /* Domain 0 is left alone, as the specification asks for some units. 0: none is free. */
 static uint16_t number_find(void)
 {
-	for (uint32_t n = 1; n < domain_limit; n++)
+	for (uint32_t n = 1; n < vtd.domains; n++)
 		if (!number_taken(n))
 			return (uint16_t)n;
 	return 0;
@@ -300,7 +187,7 @@ static int domain_make(uint32_t source, struct account *pays, struct iommu_domai
 	d = kmem_alloc(pays, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	d->root = table_make(pays);
+	d->root = vtd_table_make(pays);
 	if (!d->root) {
 		kmem_free(d, sizeof(*d));
 		return -ENOMEM;
@@ -310,9 +197,9 @@ static int domain_make(uint32_t source, struct account *pays, struct iommu_domai
 	d->pays = pays;
 	account_get(pays);
 	list_add_tail(&domains, &d->node);
-	entry_set(&context->high, (uint64_t)number << 8 | (levels - 2));
+	entry_set(&context->high, (uint64_t)number << 8 | (vtd.levels - 2));
 	entry_set(&context->low, d->root | PRESENT);
-	context_flush();
+	vtd_context_flush();
 	iommu_flush(d);
 	*out = d;
 	return 0;
@@ -344,7 +231,7 @@ void iommu_domain_put(struct iommu_domain *d)
 	if (--d->refs > 0)
 		return;
 	entry_set(&context->low, 0);
-	context_flush();
+	vtd_context_flush();
 	iommu_flush(d); /* nobody walks its tables any more, and its number is free */
 	list_del(&d->node);
 	list_add_tail(&dying, &d->node);
@@ -356,229 +243,11 @@ bool iommu_cleanup(struct slice *s)
 	while (!list_empty(&dying)) {
 		struct iommu_domain *d = list_first(&dying, struct iommu_domain, node);
 
-		if (!table_free(d->root, levels - 1, s))
+		if (!table_free(d->root, vtd.levels - 1, s))
 			return true;
 		list_del(&d->node);
 		account_put(d->pays);
 		kmem_free(d, sizeof(*d));
 	}
-	return false;
-}
-
-/* ---- faults -------------------------------------------------------------------------------- */
-
-static void fault_log(uint64_t low, uint64_t high)
-{
-	uint32_t source = high & 0xffff, reason = high >> 32 & 0xff;
-
-	klog(LOG_DEVICE, LOG_WARN, "%s (%02x:%02x.%x): DMA %s at %lx blocked, reason %u",
-	     device_name(source), source >> 8, source >> 3 & 31, source & 7,
-	     high >> 62 & 1 ? "read" : "write", low & ~(uint64_t)0xfff, reason);
-}
-
-static void faults_read(const struct unit *u)
-{
-	unsigned first = read32(u, R_FSTS) >> 8 & 0xff;
-
-	for (unsigned i = 0; i < u->fault_count && i < FAULTS_AT_ONCE; i++) {
-		unsigned r = u->faults + (first + i) % u->fault_count * 16;
-
-		if (!(read32(u, r + 12) & FAULT_PENDING))
-			break;
-		fault_log(read64(u, r), read64(u, r + 8));
-		write32(u, r + 12, FAULT_PENDING);
-	}
-	write32(u, R_FSTS, FSTS_CLEAR);
-}
-
-/* The rest is over: look again, and be told of the next one. */
-static void fault_rested(struct timer *t)
-{
-	(void)t;
-	for (unsigned i = 0; i < unit_count; i++) {
-		faults_read(&units[i]);
-		write32(&units[i], R_FECTL, 0);
-	}
-}
-
-static void fault_interrupt(void)
-{
-	for (unsigned i = 0; i < unit_count; i++) {
-		write32(&units[i], R_FECTL, FECTL_MASK);
-		faults_read(&units[i]);
-	}
-	timer_arm(&fault_rest, arch_now() + FAULT_REST_NS);
-}
-
-static void faults_enable(void)
-{
-	unsigned vector = irq_vector_kernel(fault_interrupt);
-	uint64_t address;
-	uint32_t data;
-
-	fault_rest.fire = fault_rested;
-	assert(vector);
-	arch_msi_message(vector, &address, &data);
-	for (unsigned i = 0; i < unit_count; i++) {
-		write32(&units[i], R_FEDATA, data);
-		write32(&units[i], R_FEADDR, (uint32_t)address);
-		write32(&units[i], R_FEADDR_HIGH, (uint32_t)(address >> 32));
-		write32(&units[i], R_FECTL, 0);
-	}
-}
-
-/* ---- finding units: the DMAR table (8.1) ------------------------------------------------------
- */
-
-struct table {
-	char signature[4];
-	uint32_t length;
-	uint8_t rest[28];
-};
-
-struct remap {
-	uint16_t type, length;
-	uint8_t flags, reserved;
-	uint16_t segment;
-	uint64_t base;
-} __attribute__((packed));
-enum { REMAP_UNIT = 0, REMAP_RESERVED = 1 };
-#define REMAP_START 48 /* of the first structure in the table */
-
-static const struct table *table_at(paddr_t pa)
-{
-	const struct table *t = phys_to_virt(pa);
-	uint8_t sum = 0;
-
-	if (!pa || !direct_mapped(pa, sizeof(*t)) || t->length < sizeof(*t) ||
-	    t->length > TABLE_MAX || !direct_mapped(pa, t->length))
-		return NULL;
-	for (uint32_t i = 0; i < t->length; i++)
-		sum += ((const uint8_t *)t)[i];
-	return sum ? NULL : t;
-}
-
-/* The RSDP was checked by acpi.c, which left its address (ACPI 6.5, 5.2.5). */
-static const struct table *dmar_find(void)
-{
-	const uint8_t *rsdp = boot.rsdp ? phys_to_virt(boot.rsdp) : NULL;
-	const struct table *root, *t;
-	uint64_t wide = 0, entry;
-	uint32_t narrow, step;
-
-	if (!rsdp)
-		return NULL;
-	memcpy(&narrow, rsdp + 16, sizeof(narrow));
-	if (rsdp[15] >= 2)
-		memcpy(&wide, rsdp + 24, sizeof(wide));
-	root = table_at(wide ? wide : narrow);
-	step = wide ? 8 : 4;
-	for (uint32_t at = sizeof(*root); root && at + step <= root->length; at += step) {
-		entry = 0;
-		memcpy(&entry, (const uint8_t *)root + at, step);
-		t = table_at(entry);
-		if (t && memcmp(t->signature, "DMAR", 4) == 0)
-			return t;
-	}
-	return NULL;
-}
-
-static void unit_add(paddr_t base)
-{
-	struct unit *u = &units[unit_count];
-	uint64_t cap, ecap;
-
-	if (unit_count == UNITS_MAX)
-		panic("more than %u IOMMUs", UNITS_MAX);
-	u->base = base;
-	u->regs = arch_map_registers(base, PAGE_SIZE);
-	cap = read64(u, R_CAP);
-	ecap = read64(u, R_ECAP);
-	u->iotlb = (unsigned)(ecap >> 8 & 0x3ff) * 16 + 8;
-	u->faults = (unsigned)(cap >> 24 & 0x3ff) * 16;
-	u->fault_count = (unsigned)(cap >> 40 & 0xff) + 1;
-	if (u->iotlb + 8 > PAGE_SIZE || u->faults + u->fault_count * 16 > PAGE_SIZE)
-		panic("IOMMU at %lx has registers beyond its first page", base);
-	unit_count++;
-	coherent = coherent && (ecap & 1);
-}
-
-static void remaps_read(const struct table *t)
-{
-	for (uint32_t at = REMAP_START; at + 4 <= t->length;) {
-		const struct remap *r = (const void *)((const uint8_t *)t + at);
-
-		if (r->length < 4 || r->length > t->length - at)
-			break;
-		if (r->type == REMAP_UNIT && r->length >= sizeof(*r) && r->segment == 0)
-			unit_add(r->base);
-		else if (r->type == REMAP_RESERVED)
-			klog(LOG_DEVICE, LOG_WARN, "IOMMU: a reserved region is not mapped");
-		at += r->length;
-	}
-}
-
-/* What all units can do: depth of tables, number of domains. False: nothing in common. */
-static bool abilities(void)
-{
-	uint64_t sizes = 0x1f;
-
-	domain_limit = 1u << 16;
-	for (unsigned i = 0; i < unit_count; i++) {
-		uint64_t cap = read64(&units[i], R_CAP);
-		uint32_t limit = 1u << (4 + 2 * (cap & 7));
-
-		sizes &= cap >> 8;
-		if (limit < domain_limit)
-			domain_limit = limit;
-	}
-	levels = sizes & 4 ? 4 : 3;
-	return sizes & 6;
-}
-
-static void units_start(void)
-{
-	for (unsigned i = 0; i < unit_count; i++) {
-		write64(&units[i], R_ROOT, root_table);
-		command(&units[i], GCMD_ROOT);
-	}
-	context_flush();
-	iotlb_flush(IOTLB_GLOBAL);
-	faults_enable();
-	for (unsigned i = 0; i < unit_count; i++)
-		command(&units[i], GCMD_TRANSLATE);
-}
-
-void iommu_init(void)
-{
-	const struct table *t = dmar_find();
-
-	if (t)
-		remaps_read(t);
-	if (!unit_count)
-		return;
-	if (!abilities()) {
-		klog(LOG_DEVICE, LOG_WARN, "IOMMU: no common table depth, left off");
-		return;
-	}
-	root_table = table_make(&root_account);
-	if (!root_table)
-		panic("no memory for the IOMMU");
-	units_start();
-	running = true;
-	klog(LOG_DEVICE, LOG_INFO, "IOMMU: %u units, %u levels, %u domains", unit_count, levels,
-	     domain_limit);
-}
-
-bool iommu_present(void)
-{
-	return running;
-}
-
-bool iommu_owns(uint64_t base, uint64_t len)
-{
-	for (unsigned i = 0; i < unit_count; i++)
-		if (base < units[i].base + PAGE_SIZE && units[i].base < base + len)
-			return true;
 	return false;
 }
