@@ -29,6 +29,7 @@
 
 /* Registers (11.4). */
 enum {
+	R_VERSION = 0x00,
 	R_CAP = 0x08,
 	R_ECAP = 0x10,
 	R_GCMD = 0x18,
@@ -41,6 +42,7 @@ enum {
 	R_FEADDR = 0x40,
 	R_FEADDR_HIGH = 0x44,
 };
+#define QUEUE_ONLY     6u /* major version: no invalidation by registers (6.5) */
 #define GCMD_TRANSLATE (1u << 31)
 #define GCMD_ROOT      (1u << 30)
 #define GCMD_KEEP      0x96ffffffu /* bits of GSTS that are states, not one-shots */
@@ -283,8 +285,8 @@ static void remaps_read(const struct table *t)
 	}
 }
 
-/* What all units can do: depth of tables, number of domains. False: nothing in common. */
-static bool abilities(void)
+/* What all units can do: depth of tables, number of domains. NULL, or why they are of no use. */
+static const char *abilities(void)
 {
 	uint64_t sizes = 0x1f;
 
@@ -293,12 +295,14 @@ static bool abilities(void)
 		uint64_t cap = read64(&units[i], R_CAP);
 		uint32_t limit = 1u << (4 + 2 * (cap & 7));
 
+		if ((read32(&units[i], R_VERSION) >> 4 & 15) >= QUEUE_ONLY)
+			return "invalidation by the queue only";
 		sizes &= cap >> 8;
 		if (limit < vtd.domains)
 			vtd.domains = limit;
 	}
 	vtd.levels = sizes & 4 ? 4 : 3;
-	return sizes & 6;
+	return sizes & 6 ? NULL : "no common table depth";
 }
 
 static void units_start(void)
@@ -317,13 +321,15 @@ static void units_start(void)
 void iommu_init(void)
 {
 	const struct table *t = dmar_find();
+	const char *useless;
 
 	if (t)
 		remaps_read(t);
 	if (!unit_count)
 		return;
-	if (!abilities()) {
-		klog(LOG_DEVICE, LOG_WARN, "IOMMU: no common table depth, left off");
+	useless = abilities();
+	if (useless) {
+		klog(LOG_DEVICE, LOG_WARN, "IOMMU: %s, left off: nothing is confined", useless);
 		return;
 	}
 	vtd.root = vtd_table_make(&root_account);
