@@ -52,11 +52,6 @@ static inline uint64_t claim_bytes(const struct claim *c)
 {
 	return c->pages * PAGE_SIZE;
 }
-/* The device has an owner that is on its way out. */
-static inline bool owner_ends(const struct device *d)
-{
-	return d->owner && (d->owner->ending || d->owner->clearing);
-}
 
 /* A claim of the silo's, MAKING, charged and listed, still without a VMO. NULL: *err says why:
  * -EDQUOT, -ENOMEM. */

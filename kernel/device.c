@@ -215,6 +215,9 @@ static bool device_silence(struct device *d, struct slice *s)
 	irqs_silence(d);
 	if (!claims_silence(d, s))
 		return false;
+	if (owner_ends(d))
+		klog(LOG_DEVICE, LOG_INFO, "%s: owner %lu %s died, silenced", d->args.name,
+		     d->owner->pid, d->owner->name);
 	disown(d);
 	device_leave(d);
 	return true;
@@ -230,19 +233,11 @@ static struct device *owned_by(const struct process *p)
 
 bool device_owner_died(struct process *p)
 {
-	struct slice s = {SLICE_SILENCE};
-	struct device *d;
-	bool done = true;
+	struct device *d = owned_by(p);
 
-	while (done && (d = owned_by(p))) {
-		object_get(&d->object);
-		done = device_silence(d, &s);
-		if (done)
-			klog(LOG_DEVICE, LOG_INFO, "%s: owner %lu %s died, silenced", d->args.name,
-			     p->pid, p->name);
-		object_put(&d->object);
-	}
-	return done;
+	if (d)
+		device_work(d);
+	return !d;
 }
 
 void device_work(struct device *d)
@@ -259,7 +254,9 @@ bool devices_cleanup(struct slice *s)
 	while (!list_empty(&working)) {
 		struct device *d = list_first(&working, struct device, work_node);
 
-		if (!(d->object.handles ? claims_tidy(d, s) : device_silence(d, s)))
+		bool silent = !d->object.handles || owner_ends(d);
+
+		if (!(silent ? device_silence(d, s) : claims_tidy(d, s)))
 			return true;
 		list_del(&d->work_node);
 		object_put(&d->object);

@@ -25,8 +25,8 @@ void device_init(void);
 must_check int devices_lock(const struct device *root);
 const char *device_name(uint32_t source); /* of a requester; "unknown device" */
 bool uart_owned(void); /* a driver owns the UART's ports: the polled UART is off */
-/* The process ends: silence what it owns, a slice of it. False: there is more; required before the
- * process is freed. */
+/* The process ends, its threads have: silence what it owns. False: that is under way, ask again.
+ * Required before the process is freed. */
 must_check bool device_owner_died(struct process *p);
 bool devices_cleanup(struct slice *s); /* what devices reach and should not; true: there is more */
 /* The thread's call of dma_map, dma_unmap or vmo_create_contiguous will not be restarted: what it

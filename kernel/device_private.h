@@ -36,6 +36,11 @@ must_check int device_find(struct thread *cur, handle_t h, uint32_t rights, uint
 			   struct cap **cap, struct device **out);
 /* Make the caller its owner; -EBUSY when another process is. */
 must_check int device_own(struct device *d, struct process *p);
+/* The device has an owner that is on its way out. */
+static inline bool owner_ends(const struct device *d)
+{
+	return d->owner && (d->owner->ending || d->owner->clearing);
+}
 static inline bool device_is_root(const struct device *d)
 {
 	return !d->parent;
