@@ -53,6 +53,7 @@ static void watched(const char *role, handle_t device, handle_t vmo, unsigned ho
 		{"device", device, RIGHT_READ | RIGHT_WRITE | RIGHT_MANAGE, 0, 0},
 		{"memory", vmo, RIGHTS_SAME, 0, 0}};
 	handle_t silo = TAKE(sys_silo_create(core_silo, &args));
+	struct system_info system;
 	struct process_info info;
 	struct spawned s;
 
@@ -68,6 +69,10 @@ static void watched(const char *role, handle_t device, handle_t vmo, unsigned ho
 	core_native_join(&clockwatch.native);
 	CHECK_EQ(info.code, 1);
 	log_print("%s: at most %llu late", role, (unsigned long long)clockwatch.latest);
+	OK(sys_system_info(core_log, &system));
+	if (system.hold_max) /* boot word lock=measure: whose is it? */
+		log_print("longest hold so far: %llu, of %llx", (unsigned long long)system.hold_max,
+			  (unsigned long long)system.hold_where);
 	CHECK(clockwatch.latest < holds * HOLD_MAX + WAY);
 	OK(sys_device_quiesced(device));
 	core_silo_end(silo);
