@@ -23,6 +23,7 @@ struct slice {
 #define COST_FRAME_NEW	800 /* allocate and zero */
 #define COST_FRAME_COPY 1400
 #define COST_FRAME_FREE 70
+#define COST_FRAME_LAST 200  /* of contiguous memory, with its account */
 #define COST_ENTRY	40   /* change an index entry */
 #define COST_PTE	60   /* change a page table entry */
 #define COST_SKIP	4000 /* look through a page table for something present */
