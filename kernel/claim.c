@@ -4,8 +4,8 @@
  * charges, translation domains, silence and quarantine. See claim.h.
  *
  * Invariants: dma_used + dma_quarantined of a device is the sum of its DMA claims'
- * pages, and as much is charged; dma_held is that sum with all that was cut out of it. A claim that has pages in the domain, or perhaps
- * in caches of the device's, keeps its VMO's frames.
+ * pages, and as much is charged; dma_held is that sum with all that was cut out of it. A claim that
+ * has pages in the domain, or perhaps in caches of the device's, keeps its VMO's frames.
  */
 #include "claim.h"
 #include "iommu.h"

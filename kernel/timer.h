@@ -19,5 +19,5 @@ static inline void timer_disarm(struct timer *t)
 	if (unlikely(t->armed))
 		timer_disarm_armed(t);
 }
-extern uint64_t timer_first; /* [K] the earliest deadline, or DEADLINE_NEVER */
+extern uint64_t timer_first;  /* [K] the earliest deadline, or DEADLINE_NEVER */
 void timer_run(uint64_t now); /* fire what is due, at most 64; the rest at the next entry */
