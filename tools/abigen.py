@@ -271,11 +271,18 @@ def error_lines(call, errors):
     kinds = "".join(a.kind for a in call.arguments)
     if "h" in kinds:
         rows.append(("EBADF", known["EBADF"]))
-        rows.append(("EINVAL", "a handle of another object type"))
+        if any(a.kind == "h" and a.name != "h" for a in call.arguments):
+            rows.append(("EINVAL", "a handle of another object type"))
     if "rights" in call.text:
         rows.append(("EACCES", known["EACCES"]))
+    if "h" in kinds:
+        rows.append(("EPERM", "in capability mode, a handle without INSIDE"))
     if set(kinds) & set("ior"):
         rows.append(("EFAULT", known["EFAULT"]))
+    if call.result == "handle":
+        rows.append(("ENOMEM", known["ENOMEM"]))
+        rows.append(("EMFILE", "the handle table, or `process_handles`, is full"))
+        rows.append(("EDQUOT", "the silo's limit of handles"))
     for piece in call.text.get("errors", "").split(";"):
         name, _, why = piece.strip().partition(" ")
         if name in known:
@@ -284,7 +291,10 @@ def error_lines(call, errors):
             raise ValueError("%s: unknown error %s" % (call.name, name))
         elif piece.strip():
             extra.append(piece.strip())
-    return rows, extra
+    merged = {}
+    for name, why in rows:
+        merged[name] = merged[name] + "; " + why if name in merged else why
+    return list(merged.items()), extra
 
 
 def call_page(call, errors):
@@ -295,7 +305,8 @@ def call_page(call, errors):
     if call.arguments:
         out.append("\n## Arguments\n\n| name | type | |\n|---|---|---|\n")
         out += [argument_row(a) for a in call.arguments]
-    result = {"0": "0", "noreturn": "It does not return."}.get(
+    result = {"0": "0", "noreturn": "It does not return.",
+              "word": "The word: one with bit 63 set looks like an error."}.get(
         call.result, "The %s, never negative." % call.result)
     if call.result == "noreturn" and call.returns:
         result = "It returns only when it failed."
