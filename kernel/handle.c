@@ -252,6 +252,7 @@ void handle_table_init(struct handle_table *t, struct process *p, struct account
 
 bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *cursor)
 {
+	uint64_t began = arch_cycles();
 	unsigned closed = 0;
 
 	for (; *cursor < t->slots; ++*cursor) {
@@ -260,7 +261,7 @@ bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *c
 		if (!c || (c->flags & keep_flags))
 			continue;
 		cap_close(c);
-		if (++closed == SLICE_CAPS)
+		if (++closed == SLICE_CAPS || slice_spent(began))
 			return false;
 	}
 	return true;

@@ -7,7 +7,7 @@
  * restarted call gets on.
  */
 #pragma once
-#include "base.h"
+#include "arch.h"
 
 struct slice {
 	int64_t left;
@@ -17,7 +17,8 @@ struct slice {
 #define SLICE_DESTROY 3000  /* of an object's last reference, inside some other work */
 #define SLICE_REVOKE  4000  /* of one revoked mapping */
 #define SLICE_SILENCE 4000  /* of the devices of a dead process, after closing its handles */
-#define SLICE_CAPS    64    /* capabilities that are closed */
+#define SLICE_CAPS    64    /* capabilities that are closed; but see slice_spent */
+#define SLICE_CYCLES  15000 /* of work whose steps' costs nobody can tell before */
 #define SLICE_WHOLE   INT64_MAX
 
 #define COST_FRAME_NEW	800 /* allocate and zero */
@@ -28,6 +29,12 @@ struct slice {
 #define COST_PTE	60   /* change a page table entry */
 #define COST_SKIP	4000 /* look through a page table for something present */
 #define COST_MAPPING	250  /* make, free or change a mapping */
+
+/* Steps that may each end anything: so much time is gone since arch_cycles() was `began`. */
+static inline bool slice_spent(uint64_t began)
+{
+	return arch_cycles() - began > SLICE_CYCLES;
+}
 
 /* False: the slice is used up; stop before doing this. */
 static inline bool slice_take(struct slice *s, int64_t cost)

@@ -182,16 +182,33 @@ static void accounts_in_a_row(void)
 {
 	watched("accounts", "", 16 << 20);
 }
+#define ENDS	  400u
+#define END_PAGES 40u
+
+/* Very many handles, each the last of memory that takes its own slice to end. */
+static int role_ends(void)
+{
+	for (unsigned i = 0; i < ENDS; i++)
+		TAKE(sys_vmo_create(END_PAGES * PAGE_SIZE, VMO_WIRED));
+	return 1;
+}
+
+static void very_many_ends(void)
+{
+	watched("ends", "", 96 << 20);
+}
 const struct core_test core_tests[] = {{"read_without_memory", read_without_memory},
 				       {"unmap_empty_tables", unmap_empty_tables},
 				       {"free_empty_tables", free_empty_tables},
 				       {"join_parts", join_parts},
 				       {"unmap_parts", unmap_parts},
 				       {"accounts_in_a_row", accounts_in_a_row},
+				       {"very_many_ends", very_many_ends},
 				       {NULL, NULL}};
 
 const struct core_role core_roles[] = {{"read_without_memory", role_read_without_memory},
 				       {"tables", role_tables},
 				       {"parts", role_parts},
 				       {"accounts", role_accounts},
+				       {"ends", role_ends},
 				       {NULL, NULL}};
