@@ -3,7 +3,10 @@
 #include "mock.h"
 #include <stdarg.h>
 #include <sys/mman.h>
+#include "kernel/device.h"
+#include "kernel/iommu.h"
 #include "kernel/queue.h"
+#include "kernel/slice.h"
 
 struct space {
 	bool used;
@@ -437,4 +440,23 @@ paddr_t info_frame(uint32_t flags)
 {
 	(void)flags;
 	return 0;
+}
+
+/* ---- devices: there are none --------------------------------------------------------- */
+
+void dma_call_drop(struct thread *t)
+{
+	(void)t;
+}
+
+bool devices_cleanup(struct slice *s)
+{
+	(void)s;
+	return false;
+}
+
+bool iommu_cleanup(struct slice *s)
+{
+	(void)s;
+	return false;
 }
