@@ -93,7 +93,7 @@ def test_changes_are_refused(commands, image):
         "cat /disk/hello",
         "--disk " + image({"hello": "hello\n"}),
     )
-    assert output.count("read-only") == 3
+    assert output.count("read-only") == 4
     assert output.endswith("hello\nlost+found\nhello\n")
 
 
