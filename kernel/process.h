@@ -102,3 +102,14 @@ must_check static inline int object_find(const struct thread *cur, handle_t h,
 		*out = c->object;
 	return err;
 }
+
+must_check static inline int thread_find(const struct thread *cur, handle_t h, uint32_t rights,
+					 struct thread **out)
+{
+	struct object *o;
+	int err = object_find(cur, h, OBJ_THREAD, rights, &o);
+
+	if (likely(!err))
+		*out = thread_of(o);
+	return err;
+}

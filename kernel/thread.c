@@ -224,13 +224,11 @@ void thread_unsuspended(struct thread *t)
 
 int64_t sys_thread_suspend(struct thread *cur, handle_t thread)
 {
-	struct object *o;
 	struct thread *t;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+	int err = thread_find(cur, thread, RIGHT_MANAGE, &t);
 
 	if (err)
 		return err;
-	t = thread_of(o);
 	if (t->run == THREAD_DEAD)
 		return -ESRCH;
 	if (cur->suspending != t->object.id) {
@@ -256,13 +254,11 @@ int64_t sys_thread_suspend(struct thread *cur, handle_t thread)
 
 int64_t sys_thread_resume(struct thread *cur, handle_t thread)
 {
-	struct object *o;
 	struct thread *t;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+	int err = thread_find(cur, thread, RIGHT_MANAGE, &t);
 
 	if (err)
 		return err;
-	t = thread_of(o);
 	if (t->run == THREAD_FAULTED) {
 		t->fault.reason = FAULT_NONE;
 		thread_wake(t, K_DONE);
@@ -386,13 +382,11 @@ int64_t sys_thread_create(struct thread *cur, handle_t process, uaddr_t args)
 
 int64_t sys_thread_start(struct thread *cur, handle_t thread)
 {
-	struct object *o;
 	struct thread *t;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+	int err = thread_find(cur, thread, RIGHT_MANAGE, &t);
 
 	if (err)
 		return err;
-	t = thread_of(o);
 	if (t->run != THREAD_NEW || t->process->state > PROCESS_RUNNING || t->process->ending)
 		return -EBUSY;
 	if (silo_takes(t->process->silo))

@@ -50,13 +50,11 @@ void thread_interrupt_wait(struct thread *t)
 
 int64_t sys_thread_interrupt(struct thread *cur, handle_t thread, uint64_t arg)
 {
-	struct object *o;
 	struct thread *t;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+	int err = thread_find(cur, thread, RIGHT_MANAGE, &t);
 
 	if (err)
 		return err;
-	t = thread_of(o);
 	if (t->run == THREAD_DEAD || t->run == THREAD_NEW)
 		return -ESRCH;
 	t->interrupt_arg = arg;
@@ -72,12 +70,10 @@ int64_t sys_thread_interrupt(struct thread *cur, handle_t thread, uint64_t arg)
 
 static int stopped_thread(struct thread *cur, handle_t thread, bool dead_too, struct thread **out)
 {
-	struct object *o;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+	int err = thread_find(cur, thread, RIGHT_MANAGE, out);
 
 	if (err)
 		return err;
-	*out = thread_of(o);
 	switch ((enum thread_run)(*out)->run) {
 	case THREAD_RUNNING: return -EBUSY;
 	case THREAD_NEW:
@@ -162,13 +158,11 @@ int64_t sys_thread_step(struct thread *cur, handle_t thread)
 int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)
 {
 	struct thread_info info = {0};
-	struct object *o;
 	struct thread *t;
-	int64_t err = object_find(cur, thread, OBJ_THREAD, RIGHT_READ, &o);
+	int64_t err = thread_find(cur, thread, RIGHT_READ, &t);
 
 	if (err)
 		return err;
-	t = thread_of(o);
 	info.id = t->object.id;
 	info.run = t->run;
 	info.suspended = t->suspended & ~SUSPENDED_SILO;
@@ -183,14 +177,12 @@ int64_t sys_thread_info(struct thread *cur, handle_t thread, uaddr_t out)
 
 int64_t sys_thread_affinity(struct thread *cur, handle_t thread, uint64_t mask)
 {
-	struct object *o;
 	struct thread *t;
 	uint64_t all = cpu_count == 64 ? UINT64_MAX : (1ull << cpu_count) - 1;
-	int err = object_find(cur, thread, OBJ_THREAD, RIGHT_MANAGE, &o);
+	int err = thread_find(cur, thread, RIGHT_MANAGE, &t);
 
 	if (err)
 		return err;
-	t = thread_of(o);
 	if (!(mask & t->process->silo->affinity & all))
 		return -EINVAL;
 	t->affinity = mask;
