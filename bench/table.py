@@ -44,8 +44,8 @@ BOOT = (
     ("boot_instructions", 150000000, "instructions executed from power on, firmware included, "
      "until the prompt stands; idle time is not in it (Linux from its kernel's entry to its first "
      "program: about 3,400 million)"),
-    ("memory_prompt", 24 << 20, "bytes in use at the prompt, without image, frame table and boot "
-     "archive; fsd's, with its cache, included"),
+    ("memory_prompt", 24 << 20, "bytes in use at the prompt, without image, frame table, boot "
+     "archive and file cache (32 MiB)"),
     ("memory_fsd", None, "bytes of these that are fsd's"),
     ("kernel_bytes", 256 << 10, "bytes that the kernel's image loads, names of functions left out"),
 )
