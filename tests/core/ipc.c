@@ -3,7 +3,7 @@
  * ipc.c: channels, senders, calls, replies, one-way messages.
  *
  * The server is mostly the first thread, and callers are native threads of the same process or
- * roles in other processes.
+ * roles in other processes. Long, because all of its tests share these callers.
  */
 #include <stdlib.h>
 #include <string.h>

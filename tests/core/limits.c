@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * limits.c: what a process, and a silo with those below it, may be charged: at the limit and past
- * it, that a refusal changes nothing, and that everything comes back.
+ * it, that a refusal changes nothing, and that everything comes back. Long: one test a limit.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,8 @@
 /*
  * 9p_server.c: the engine's rules, over a local link: fids, walks, opens, limits, rights, pledges,
  * handles, resolve. Each test runs twice: with ops that answer at once, and with ops that keep
- * every request. What is special about streams (flush, tags, versions) is in 9p_stream.c.
+ * every request. What is special about streams (flush, tags, versions) is in 9p_stream.c. Long,
+ * because the table at its end runs every test in both ways.
  */
 #include <errno.h>
 #include <setjmp.h>
