@@ -5,21 +5,25 @@ first process, in QEMU.
 The program writes to the kernel's log, a line each: `pass NAME`, `fail NAME why`, `skip NAME why`
 for its tests, and at last `end N` with their number; what stands before these words in the line
 (the log's own prefix) does not count. It passes when the end came in time, N lines came, and the
-kernel did not panic. The machine is stopped at that line, so the program need not end.
+kernel did not panic. The machine is stopped at that line, so the program need not end. When the
+end does not come, the output ends with what each CPU was doing.
 Options are those of `bulkhead run`, and --seconds N for the deadline (60).
 """
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import re
 import shlex
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from tools import results  # noqa: E402
-from tools.launcher import guest, machine  # noqa: E402
+from tools.launcher import guest, machine, qmp, where  # noqa: E402
 
 SECONDS = 60
+REPORT_LINES = 100
 LINE = re.compile(r"(?:^|[\s:\]])(pass|fail|skip) ([\w.,:/+-]+)(?: (.*))?$", re.MULTILINE)
 # With the end of its line: what came so far may stop within the number.
 END = r"(?:^|[\s:\]])end (\d+)\n"
@@ -34,6 +38,32 @@ def parse(spec):
     return parser.parse_args(shlex.split(spec))
 
 
+def whereabouts(monitor, build):
+    """What a machine that does not get on is doing; text."""
+    try:
+        return "\n".join(where.report(monitor, os.path.join(build, "kernel.elf")))
+    except (qmp.QmpError, OSError) as error:
+        return f"nobody knows where it is: {error}"
+
+
+def talk(chosen, options, log):
+    """(the count that the program ends with or None, what went wrong or None, output)."""
+    monitor = qmp.Qmp(chosen.qmp)
+    trouble = count = None
+    with guest.Guest(chosen, log) as running, contextlib.closing(monitor):
+        try:
+            count = running.expect(f"{END}|{PANIC}", options.seconds)[1]
+            if count is None:
+                # The rest of the panic's report, as far as it comes.
+                running.expect(r"\n(.*\n){30}", 2)
+        except guest.GuestError as error:
+            trouble = str(error).split(";", maxsplit=1)[0]
+        output = running.text
+        if trouble and not running.ended and not re.search(PANIC, output):
+            output += "\n" + whereabouts(monitor, options.build)
+    return count, trouble, output
+
+
 def run(build, folder, spec):
     """(label, [(word, name, why)], output) of one program on one machine."""
     options = parse(spec)
@@ -41,24 +71,16 @@ def run(build, folder, spec):
     label = options.name + (f"@{options.smp}" if options.smp > 1 else "")
     label += "@iommu" if options.iommu else ""
     archive = os.path.join(build, "core", options.name + ".cpio")
-    chosen = machine.from_options(options, archive=archive, extra=["-no-reboot"])
-    if not options.icount:  # what is measured does without
-        chosen.cmdline = f"{chosen.cmdline} memory=poison".strip()
-    trouble = None
-    try:
-        with guest.Guest(chosen, os.path.join(folder, label + ".log")) as running:
-            try:
-                end = running.expect(f"{END}|{PANIC}", options.seconds)
-                count = end[1]
-                if count is None:
-                    # The rest of the panic's report, as far as it comes.
-                    running.expect(r"\n(.*\n){30}", 2)
-            except guest.GuestError as error:
-                trouble = str(error).split(";", maxsplit=1)[0]
-                count = None
-            output = running.text
-    except machine.NotThere as error:
-        return label, [("fail", label, str(error))], ""
+    with tempfile.TemporaryDirectory(prefix="bulkhead-") as private:  # a socket's path is short
+        chosen = machine.from_options(
+            options, archive=archive, extra=["-no-reboot"], qmp=os.path.join(private, "qmp")
+        )
+        if not options.icount:  # what is measured does without
+            chosen.cmdline = f"{chosen.cmdline} memory=poison".strip()
+        try:
+            count, trouble, output = talk(chosen, options, os.path.join(folder, label + ".log"))
+        except machine.NotThere as error:
+            return label, [("fail", label, str(error))], ""
     found = [(m[1], f"{label}.{m[2]}", m[3] or "") for m in LINE.finditer(output)]
     if re.search(PANIC, output):
         trouble = "the kernel panicked"
@@ -87,7 +109,7 @@ def main():
             for word, name, why in found:
                 out.add(word, name, why)
             if any(word == "fail" for word, _, _ in found):
-                print("\n".join(output.splitlines()[-40:]))
+                print("\n".join(output.splitlines()[-REPORT_LINES:]))
     sys.exit(out.finish())
 
 

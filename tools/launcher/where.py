@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: ISC
+"""Where the CPUs of a machine are that does not get on: for the report of a test whose deadline
+has passed, while the machine still runs.
+
+Each CPU's registers, and the words of the kernel's stack that look like return addresses, by
+name: guesses, as in the kernel's own report of a panic.
+"""
+import bisect
+import re
+
+from tools import ksyms
+
+STACK_WORDS = 256
+TRACE_LINES = 16
+
+
+class Names:
+    """Addresses of the kernel's code, by name."""
+
+    def __init__(self, elf):
+        self.found = ksyms.functions(elf)
+        self.starts = [address for address, _, _ in self.found]
+
+    def of(self, address):
+        """NAME+OFFSET, or None when no function of the kernel is there."""
+        at = bisect.bisect_right(self.starts, address) - 1
+        if at < 0:
+            return None
+        start, size, name = self.found[at]
+        return f"{name}+{address - start:#x}" if address < start + max(size, 4096) else None
+
+
+def _stack(monitor, cpu, rsp, names):
+    command = f"x /{STACK_WORDS}gx {rsp:#x}"
+    text = monitor.command("human-monitor-command", **{"command-line": command, "cpu-index": cpu})
+    words = [int(word, 16) for word in re.findall(r"(?<= )0x[0-9a-f]{16}", text)]
+    found = [name for name in map(names.of, words) if name]
+    return [f"  perhaps from {name}" for name in found[:TRACE_LINES]]
+
+
+def report(monitor, elf):
+    """Lines of text; `monitor` is the machine's Qmp, `elf` the kernel with its symbols."""
+    names = Names(elf)
+    command = {"command-line": "info registers -a"}
+    text = monitor.command("human-monitor-command", **command).replace("\r", "")
+    lines = []
+    for cpu, part in enumerate(re.split(r"^CPU#\d+\n", text, flags=re.MULTILINE)[1:]):
+        value = {m[1]: int(m[2], 16) for m in re.finditer(r"\b([A-Z0-9]+) ?=([0-9a-f]+)\b", part)}
+        state = "halted" if value.get("HLT") else f"ring {value['CPL']}"
+        lines.append(f"CPU {cpu}, {state}, at {names.of(value['RIP']) or hex(value['RIP'])}")
+        lines += ["  " + line for line in part.splitlines()[:5]]
+        if value["CPL"] == 0:
+            lines += _stack(monitor, cpu, value["RSP"], names)
+    return lines
