@@ -3,12 +3,16 @@
 has passed, while the machine still runs.
 
 Each CPU's registers, and the words of the kernel's stack that look like return addresses, by
-name: guesses, as in the kernel's own report of a panic.
+name: guesses, as in the kernel's own report of a panic. Then whether the emulator itself still
+works: what its threads do on this host, and whether they can be stopped.
 """
 import bisect
+import os
 import re
 
 from tools import ksyms
+
+from .qmp import QmpError
 
 STACK_WORDS = 256
 TRACE_LINES = 16
@@ -38,9 +42,31 @@ def _stack(monitor, cpu, rsp, names):
     return [f"  perhaps from {name}" for name in found[:TRACE_LINES]]
 
 
-def report(monitor, elf):
-    """Lines of text; `monitor` is the machine's Qmp, `elf` the kernel with its symbols."""
-    names = Names(elf)
+def _threads(monitor):
+    """The emulator's threads, one a CPU: state on this host (R: it runs) and time used."""
+    lines = []
+    for cpu in monitor.command("query-cpus-fast"):
+        thread = cpu["thread-id"]
+        try:
+            with open(f"/proc/{thread}/task/{thread}/stat", encoding="latin-1") as file:
+                words = file.read().rpartition(")")[2].split()
+        except OSError as error:
+            lines.append(f"CPU {cpu['cpu-index']}: {error}")
+            continue
+        used = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        lines.append(f"CPU {cpu['cpu-index']} is a thread in state {words[0]} that used {used} s")
+    return lines
+
+
+def _stops(monitor):
+    try:
+        monitor.command("stop")
+    except QmpError as error:
+        return f"its CPUs cannot be stopped: {error}"
+    return "its CPUs stop when told to"
+
+
+def _processors(monitor, names):
     command = {"command-line": "info registers -a"}
     text = monitor.command("human-monitor-command", **command).replace("\r", "")
     lines = []
@@ -52,3 +78,9 @@ def report(monitor, elf):
         if value["CPL"] == 0:
             lines += _stack(monitor, cpu, value["RSP"], names)
     return lines
+
+
+def report(monitor, elf):
+    """Lines of text; `monitor` is the machine's Qmp, `elf` the kernel with its symbols. The
+    machine is stopped by it."""
+    return _threads(monitor) + _processors(monitor, Names(elf)) + [_stops(monitor)]
