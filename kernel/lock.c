@@ -8,11 +8,16 @@
  * in `done`, as far as 64 bits tell them apart. When the CPU whose turn it is stays away for longer
  * than that, its turn is passed, with all between: who finds that `owner` has gone past its ticket
  * draws a new one.
+ *
+ * Who has waited for LOCK_LOST_S panics: some CPU does not come out of the kernel, and the machine
+ * would stand still for ever without a word.
  */
 #include "cpu.h"
 
 #define LOCK_PATIENCE 400 /* turns of waiting */
-#define TICKETS_AHEAD 64u /* bits of `done` */
+#define LOCK_LOST_S   10u
+#define LOST_TURNS    (1u << 16) /* between looks at the clock */
+#define TICKETS_AHEAD 64u	 /* bits of `done` */
 
 struct kernel_lock kernel_lock;
 
@@ -48,9 +53,21 @@ uint32_t lock_ticket(void)
 	return __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_RELAXED);
 }
 
+/* Now and then, by who waits; *since: the first time, or 0. */
+static void lost_check(uint64_t *since)
+{
+	uint64_t now = arch_now();
+
+	if (!*since)
+		*since = now;
+	if (now - *since > LOCK_LOST_S * 1000000000ull)
+		panic("the kernel lock was not to be had for %u s", LOCK_LOST_S);
+}
+
 void lock_kernel_wait(uint32_t me)
 {
 	struct kernel_lock *l = &kernel_lock;
+	uint64_t since = 0;
 
 	for (unsigned turns = 0;; turns++) {
 		uint32_t owner = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
@@ -62,6 +79,8 @@ void lock_kernel_wait(uint32_t me)
 				break;
 			unlock_kernel(); /* just now */
 		}
+		if (unlikely(turns % LOST_TURNS == LOST_TURNS - 1))
+			lost_check(&since);
 		arch_tlb_serve();
 		arch_relax();
 	}

@@ -17,8 +17,10 @@
 #define EXIT_PORT  0xf4
 #define EXIT_VALUE 0x20
 
-/* The machine's part (arch). NULL: the caller's stack only. */
+/* The machine's part: arch/x86_64/private.h. */
 void arch_dump(const struct regs *r);
+void arch_dump_here(void);
+void arch_dump_others(void);
 void arch_stop_cpus(void);
 
 bool panicking;
@@ -66,8 +68,10 @@ noreturn void panic(const char *fmt, ...)
 	(void)kvsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	klog(LOG_BOOT, LOG_ERROR, "PANIC: %s", text);
-	arch_dump(NULL);
+	arch_dump_here();
 	report_context();
+	if (cpus[0].online)
+		arch_dump_others();
 	if (option_is("exit"))
 		arch_port_write(EXIT_PORT, 4, EXIT_VALUE);
 	if (option_is("reset"))

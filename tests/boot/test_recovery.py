@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """A prompt always comes: by request, without servers, when the shell is gone, when init dies."""
 import itertools
+import os
 import re
+import subprocess
 
+import gdbstub
 import helpers
 import ninep
 import pytest
@@ -242,3 +245,42 @@ def test_panic(boot, cpus):
     assert 0 < int(registers["rip"], 16) < 1 << 47  # where the program called
     functions = re.findall(r"perhaps from ffffffff8[0-9a-f]{7} (\w+)\+0x", report)
     assert functions[0] == "panic" and "sys_machine_control" in functions
+
+
+def symbol(build, name):
+    """Address of one of the kernel's variables."""
+    command = ["nm", os.path.join(build, "kernel.elf")]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return int(re.search(rf"^([0-9a-f]+) \w {name}$", listing, re.MULTILINE)[1], 16)
+
+
+def test_panic_tells_of_all(boot):
+    """A panic says where the other CPUs were."""
+    console = boot("--recovery --smp 4 --cmdline panic=exit")
+    recovery(console)
+    console.send("panic\n")
+    console.expect(r"PANIC: ", SECONDS)
+    assert console.wait(SECONDS) == 2 * 0x20 + 1
+    report = console.text[console.position :]
+    here = re.search(r"on CPU (\d)$", report, re.MULTILINE)[1]
+    others = re.findall(r"CPU (\d)(?:, ring \d| was idle)$", report, re.MULTILINE)
+    assert sorted([here, *others]) == ["0", "1", "2", "3"]
+
+
+def test_lost_lock(boot, build, tmp_path):
+    """Where no CPU gives the kernel's lock back the machine panics; it does not just stand still."""
+    stub = gdbstub.Stub(str(tmp_path / "gdb"))
+    lock = symbol(build, "kernel_lock")
+    console = boot("--recovery --smp 2 --cmdline panic=exit", extra=stub.options)
+    recovery(console)
+    stub.stop()
+    while stub.read(lock, 4) != bytes(4):  # somebody has it
+        stub.go()
+        stub.stop()
+    stub.write(lock, b"\1\0\0\0")
+    stub.go()
+    console.send("help\n")
+    console.expect(r"PANIC: the kernel lock was not to be had for \d+ s$", SECONDS)
+    assert console.wait(SECONDS) == 2 * 0x20 + 1
+    assert "lock_kernel_wait+" in console.text[console.position :]
+    stub.close()

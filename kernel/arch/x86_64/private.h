@@ -66,8 +66,13 @@ void trap_user(struct regs *r);
 void trap_kernel(struct regs *r);
 noreturn void trap_fatal(struct regs *r);
 noreturn void arch_bad_rip(struct thread *cur);
-void arch_dump(const struct regs *r);
 void arch_stop_cpus(void);
+
+/* ---- dump.c: into the log, for a panic ---- */
+void dump_ended(const struct regs *r); /* this CPU does not come back from the trap of r */
+void arch_dump(const struct regs *r);
+void arch_dump_here(void);   /* that trap's registers and stack, or the caller's stack */
+void arch_dump_others(void); /* where the other CPUs were, once they have stopped */
 
 /* ---- interrupt controllers, time ---- */
 struct acpi_facts {

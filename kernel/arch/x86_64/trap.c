@@ -173,10 +173,10 @@ void trap_kernel(struct regs *r)
 
 void trap_fatal(struct regs *r)
 {
+	dump_ended(r);
 	if (r->vector == TRAP_NMI && __atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
 		for (;;)
 			__asm__ volatile("cli; hlt");
-	arch_dump(r);
 	panic("trap %lu error %lx at %lx on CPU %u", r->vector, r->error, r->rip,
 	      this_cpu()->index);
 }
