@@ -26,6 +26,7 @@ const struct core_test core_tests[] = {
 	{"looked_into", looked_into},
 	{"upcall_first", upcall_first},
 	{"exec_keeps", exec_keeps},
+	{"exec_over_own_handler", exec_over_own_handler},
 	{"handler_dies", handler_dies},
 	{"handler_succeeded", handler_succeeded},
 	{"handler_thread_ends", handler_thread_ends},

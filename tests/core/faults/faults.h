@@ -26,6 +26,7 @@ void old_timer(void);
 void looked_into(void);
 void upcall_first(void);
 void exec_keeps(void);
+void exec_over_own_handler(void);
 
 /* ends.c: handlers, senders and programs that end. */
 void handler_dies(void);

@@ -302,3 +302,39 @@ void exec_keeps(void)
 	core_unmap((void *)exec_block.msg, PAGE_SIZE);
 	line_close(&line);
 }
+
+/* arg: channel */
+static void receive_then_sleep(struct actor_thread *t)
+{
+	struct ipc_msg m;
+
+	t->got[0] = ipc_wait((handle_t)t->arg[0], &m, DEADLINE_NEVER);
+	t->got[1] = sys_thread_sleep(DEADLINE_NEVER);
+}
+
+/* The program goes, and with it the thread that faulted and the one that was to answer: that fault
+ * is nobody's any more, and not the successor's end. */
+void exec_over_own_handler(void)
+{
+	struct thread_regs regs;
+	struct ipc_msg m;
+
+	memset(&exec_block, 0, sizeof(exec_block));
+	line_open(&line);
+	actor_make(&one, HANDLE_NONE);
+	actor_thread(&one, receive_then_sleep, actor_give(&one, line.channel, 0));
+	actor_thread(&one, actor_loads, HOLE);
+	actor_thread(&one, run_exec, actor_give(&one, core_aspace, 0));
+	OK(sys_process_faults(one.s.process, line.sender));
+	OK(sys_thread_start(one.t[0].thread));
+	OK(sys_thread_start(one.t[1].thread));
+	core_until(one.t[0].thread, THREAD_SLEEP);
+	OK(sys_thread_start(one.t[2].thread));
+	fault_receive(line.channel, &m, &regs);
+	CHECK_EQ(m.w[2], HOLE + 64);
+	fault_skip(REPLY_CURRENT, regs, 14);
+	actor_exits(&one, 14);
+	CHECK_EQ(one.t[2].got[0], 0);
+	core_unmap((void *)exec_block.msg, PAGE_SIZE);
+	line_close(&line);
+}
