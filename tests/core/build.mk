@@ -13,6 +13,13 @@ endef
 $(foreach p,$(core-programs) attack faults,$(eval $(call core-program,$(p))))
 core_attack-srcs := $(addprefix tests/core/attack/,judge.c throw.c aim.c plan.c) $(core-frame)
 core_attack-cflags := -iquote tests/core
+# The same where devices are confined.
+CORE += core_attack_iommu
+core_attack_iommu-srcs := $(core_attack-srcs)
+core_attack_iommu-libs := $(core-libs)
+core_attack_iommu-cflags := -iquote tests/core
+core_attack_iommu-options := --iommu --seconds 120
+core_attack_iommu-smp := 2
 core_faults-srcs := $(addprefix tests/core/faults/,faults.c actor.c answers.c wait.c ends.c rules.c storm.c) $(core-frame)
 core_faults-cflags := -iquote tests/core
 

@@ -208,7 +208,7 @@ static void device_args(struct thrower *t, struct device_args *d)
 	d->ports[0] = (struct phys_range){POST_PORT, below(t, 2)};
 	d->regs[0] = (struct phys_range){HPET, below(t, 2) * PAGE_SIZE};
 	d->msi = 1;
-	d->source = ~0u;
+	d->source = below(t, 4) ? ~0u : TEST_SOURCE;
 	d->dma_max = PAGES(4);
 	memcpy(d->name, "part", 5);
 }

@@ -8,20 +8,21 @@
 #pragma once
 #include "../core.h"
 
-#define KNOWN	   24u /* handles of each type that an attacker remembers */
-#define SCRATCH	   65536u
-#define PAGES(n)   ((uint64_t)(n)*PAGE_SIZE)
-#define ARENA	   0x10000000ull /* where attackers map */
-#define ARENA_LEN  PAGES(256)
-#define STATS_AT   0x3000000000ull
-#define SHARED_AT  0x3100000000ull /* one page that all attackers see: words to wait at */
-#define ERRNOS	   134u
-#define CALLS_MAX  160u
-#define SLOTS	   10u	 /* threads that an attacker makes */
-#define FIRST_SILO 3000u /* ids of silos that attackers make */
-#define HPET	   0xfed00000ull
-#define POST_PORT  0x80u
-#define TEST_LINE  8u
+#define KNOWN	    24u /* handles of each type that an attacker remembers */
+#define SCRATCH	    65536u
+#define PAGES(n)    ((uint64_t)(n)*PAGE_SIZE)
+#define ARENA	    0x10000000ull /* where attackers map */
+#define ARENA_LEN   PAGES(256)
+#define STATS_AT    0x3000000000ull
+#define SHARED_AT   0x3100000000ull /* one page that all attackers see: words to wait at */
+#define ERRNOS	    134u
+#define CALLS_MAX   160u
+#define SLOTS	    10u	  /* threads that an attacker makes */
+#define FIRST_SILO  3000u /* ids of silos that attackers make */
+#define HPET	    0xfed00000ull
+#define POST_PORT   0x80u
+#define TEST_LINE   8u
+#define TEST_SOURCE 0x10u /* a requester that is not there: 00:02.0 */
 
 /* What all attackers have done, in a VMO that they and the judge map. */
 struct stats {
@@ -46,6 +47,7 @@ struct thrower {
 	bool foreign;			   /* runs in another process than it was made in */
 	bool in_hand;			   /* has received a call */
 	handle_t home_source, home_sender; /* where the attackers of a round meet */
+	handle_t wired;			   /* memory that a device may reach */
 	uint64_t pid;
 	handle_t given, given_to; /* a number in another process's table */
 	uint64_t mapped;	  /* where something was mapped last */

@@ -161,7 +161,7 @@ static void objects_make(struct round *r)
 				   .ports = {{POST_PORT, 1}},
 				   .lines = {TEST_LINE + 1},
 				   .msi = 4,
-				   .source = ~0u,
+				   .source = TEST_SOURCE,
 				   .dma_max = 1 << 20,
 				   .name = "toy"};
 
@@ -326,7 +326,8 @@ static void attack(void)
 	for (i = 0; (i < rounds || (i < EXTRA * rounds && never_reached())) &&
 		    time_now() < deadline && stats->calls < total;
 	     i++) {
-		log_print("attack: seed %llu", (unsigned long long)(seed + i));
+		log_print("attack: seed %llu, after %llu calls", (unsigned long long)(seed + i),
+			  (unsigned long long)stats->calls);
 		attack_round(&r, cages, seed + i, count);
 		core_returns(cages[0], &before[0]);
 		core_returns(cages[1], &before[1]);

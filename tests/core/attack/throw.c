@@ -140,6 +140,13 @@ static void fit(struct thrower *t, uint32_t number, uint64_t a[6])
 		if (a[1] == IRQ_LINE)
 			a[2] = TEST_LINE;
 		break;
+	case SYS_dma_map:
+		if (t->wired) {
+			a[1] = t->wired;
+			a[2] = PAGES(below(t, 3));
+			a[3] = PAGES(1 + below(t, 2));
+		}
+		break;
 	case SYS_process_take:
 		a[0] = t->given_to;
 		a[1] = t->given;
@@ -323,7 +330,7 @@ bool slot_take(struct thrower *t, struct thread_args *args, bool foreign)
 	s->thrower.foreign = foreign;
 	s->thrower.in_hand = false;
 	if (foreign)
-		s->thrower.home_source = s->thrower.home_sender = HANDLE_NONE;
+		s->thrower.home_source = s->thrower.home_sender = s->thrower.wired = HANDLE_NONE;
 	if (foreign)
 		s->thrower.pool = s->pool;
 	*args = (struct thread_args){.entry = (uint64_t)slot_main,
@@ -380,6 +387,8 @@ static void know_bootstrap(void)
 			first.home_source = h->handle;
 		if (!strcmp(h->name, "sender"))
 			first.home_sender = h->handle;
+		if (!strcmp(h->name, "wired"))
+			first.wired = h->handle;
 	}
 }
 
