@@ -101,14 +101,14 @@ void call_cut(struct thread *client)
 
 /* ---- servers ------------------------------------------------------------- */
 
-void request_forget(struct thread *server)
+void request_forget(struct thread *server, int error)
 {
 	struct thread *client = server->client;
 
 	server->client = NULL;
 	server->client_gone = false;
 	if (client)
-		client_fail(client, -ECANCELED);
+		client_fail(client, error);
 }
 
 /* Nobody holds the request any more, and the process that did ends. The channel must not go before
@@ -121,6 +121,13 @@ void call_orphan(struct thread *client, struct process *p)
 	list_add_tail(&p->orphans, &client->call_node);
 }
 
+/* A thread that another one's exec ends has the request of a thread of its own process, which ends,
+ * too, or is the successor: if that is a fault, nobody has decided that it is final. */
+static bool own_in_exec(const struct thread *server)
+{
+	return server->dying && server->client->process == server->process;
+}
+
 void request_drop(struct thread *server)
 {
 	struct process *p = server->process;
@@ -128,7 +135,7 @@ void request_drop(struct thread *server)
 
 	/* The last thread's end is the process's: then only this one is in the list. */
 	if (!p->ending && server->process_node.next != server->process_node.prev) {
-		request_forget(server);
+		request_forget(server, own_in_exec(server) ? -ERESTART : -ECANCELED);
 		return;
 	}
 	server->client = NULL;

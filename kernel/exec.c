@@ -38,18 +38,6 @@ static int table_replace(struct process *p)
 	return 0;
 }
 
-/* End all threads but `stays`. Those whose faults wait for an answer first: when a thread of this
- * very process has such a call in hand and ends, the fault is final, and the end of the process. */
-static void threads_replace(struct process *p, const struct thread *stays)
-{
-	list_for_each_safe (t, &p->threads, struct thread, process_node)
-		if (t->fault_call)
-			thread_end(t);
-	list_for_each_safe (t, &p->threads, struct thread, process_node)
-		if (t != stays)
-			thread_end(t);
-}
-
 int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 {
 	struct exec_args a;
@@ -87,7 +75,7 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 	process_program_set(p, &a.process);
 	p->pledges = p->next_pledges & a.process.pledges;
 	process_identity_update(p);
-	threads_replace(p, t);
+	process_threads_end(p, t);
 	object_put(&old->object);
 	thread_set_run(t, THREAD_READY); /* keeps the reference that thread_make gave */
 	sched_ready(t);

@@ -104,8 +104,8 @@ void client_fail(struct thread *client, int error);
 void call_cut(struct thread *client);
 /* Nobody holds the request any more, and the process that did ends. */
 void call_orphan(struct thread *client, struct process *p);
-/* A server waits again without having answered: its client would wait for nobody. */
-void request_forget(struct thread *server);
+/* A server waits again without having answered, or ends: its client would wait for nobody. */
+void request_forget(struct thread *server, int error);
 /* The client goes, and with it perhaps its silo: nobody may go on working on its time, neither the
  * server, in whatever state it is, nor whom that has asked in turn. */
 void loan_end_now(struct thread *server);

@@ -277,6 +277,32 @@ void process_thread_gone(struct thread *t)
 	}
 }
 
+/* The first one but `but` that can end here and now. */
+static struct thread *thread_to_end(const struct process *p, const struct thread *but)
+{
+	list_for_each (t, &p->threads, struct thread, process_node)
+		if (t != but && t->run != THREAD_DEAD &&
+		    (t->run != THREAD_RUNNING || t->cpu == this_cpu()))
+			return t;
+	return NULL;
+}
+
+void process_threads_end(struct process *p, const struct thread *but)
+{
+	struct thread *end;
+
+	list_for_each (t, &p->threads, struct thread, process_node) {
+		if (t == but)
+			continue;
+		t->dying = true; /* request_drop sees that both end */
+		if (t->run == THREAD_RUNNING)
+			sched_kick(t->cpu); /* which ends it, if it is another */
+	}
+	/* With one others may go: begin anew each time. */
+	while ((end = thread_to_end(p, but)))
+		thread_end(end);
+}
+
 void process_end(struct process *p, int32_t code, const struct fault_record *crash)
 {
 	if (p->ending || p->state >= PROCESS_CORPSE)
@@ -285,12 +311,10 @@ void process_end(struct process *p, int32_t code, const struct fault_record *cra
 	p->code = code;
 	if (crash)
 		p->crash = *crash;
-	if (list_empty(&p->threads)) {
+	if (list_empty(&p->threads))
 		begin_clearing(p);
-		return;
-	}
-	list_for_each_safe (t, &p->threads, struct thread, process_node)
-		thread_end(t);
+	else
+		process_threads_end(p, NULL);
 }
 
 void process_unhandled(struct object *o)

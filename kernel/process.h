@@ -55,6 +55,7 @@ void process_limit_memory(struct process *p); /* take over the limit of its silo
 void process_set_state(struct process *p, enum process_state to); /* a move that there is */
 /* End all threads and turn it into a corpse. `reason` FAULT_NONE: an exit with `code`. */
 void process_end(struct process *p, int32_t code, const struct fault_record *crash);
+void process_threads_end(struct process *p, const struct thread *but); /* NULL: all */
 void process_thread_gone(struct thread *t); /* the last one ends the process */
 void corpse_release(struct process *p);	    /* drop a corpse's memory, registers and kept handles */
 bool faults_sent(const struct process *p);  /* by a sender that lives: fault_call.c */

@@ -150,7 +150,8 @@ void sys_ipc_reply_wait(struct thread *cur)
 		if (client) /* who is answered goes on first: what is forgotten may be its end */
 			thread_wake(client, K_DONE);
 		client = NULL;
-		request_forget(cur); /* not answered now: it would be lost behind the next one */
+		/* not answered now: it would be lost behind the next one */
+		request_forget(cur, -ECANCELED);
 	}
 	if (likely(cur->run == THREAD_RUNNING)) /* a fault of its own process ends cur, too */
 		receive(cur, source, deadline);

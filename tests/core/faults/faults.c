@@ -27,6 +27,7 @@ const struct core_test core_tests[] = {
 	{"upcall_first", upcall_first},
 	{"exec_keeps", exec_keeps},
 	{"exec_over_own_handler", exec_over_own_handler},
+	{"exec_in_hand", exec_in_hand},
 	{"handler_dies", handler_dies},
 	{"handler_succeeded", handler_succeeded},
 	{"handler_thread_ends", handler_thread_ends},

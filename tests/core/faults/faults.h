@@ -27,6 +27,7 @@ void looked_into(void);
 void upcall_first(void);
 void exec_keeps(void);
 void exec_over_own_handler(void);
+void exec_in_hand(void);
 
 /* ends.c: handlers, senders and programs that end. */
 void handler_dies(void);

@@ -338,3 +338,38 @@ void exec_over_own_handler(void)
 	core_unmap((void *)exec_block.msg, PAGE_SIZE);
 	line_close(&line);
 }
+
+/* arg: our address space, a channel */
+static void run_receive_and_exec(struct actor_thread *t)
+{
+	struct ipc_msg m;
+
+	t->got[1] = ipc_wait((handle_t)t->arg[1], &m, DEADLINE_NEVER);
+	run_exec(t);
+}
+
+/* The same by a thread that has the fault of another one in hand, which ends with it: that is no
+ * decision on the fault, and no end of the process. */
+void exec_in_hand(void)
+{
+	struct actor_thread *t;
+	struct thread_regs regs;
+	struct ipc_msg m;
+
+	memset(&exec_block, 0, sizeof(exec_block));
+	line_open(&line);
+	actor_make(&one, HANDLE_NONE);
+	t = actor_thread(&one, run_receive_and_exec, actor_give(&one, core_aspace, 0));
+	t->arg[1] = actor_give(&one, line.channel, 0);
+	actor_thread(&one, actor_loads, HOLE);
+	OK(sys_process_faults(one.s.process, line.sender));
+	actor_start(&one);
+	core_until(one.t[1].thread, THREAD_DEAD);
+	fault_receive(line.channel, &m, &regs);
+	CHECK_EQ(m.w[2], HOLE + 64);
+	fault_skip(REPLY_CURRENT, regs, 13);
+	actor_exits(&one, 13);
+	CHECK_EQ(one.t[0].got[0], 0);
+	core_unmap((void *)exec_block.msg, PAGE_SIZE);
+	line_close(&line);
+}
