@@ -12,6 +12,7 @@
 #include "work.h"
 
 bool cleanup_pending;
+uint64_t slices_taken;
 
 bool memory_cleanup_slice(void)
 {

@@ -131,7 +131,7 @@ static bool kill_one_below(struct cap *root)
 
 int64_t sys_handle_revoke(struct thread *cur, handle_t h)
 {
-	uint64_t began = arch_cycles();
+	uint64_t before = slices_taken;
 	struct cap *c;
 	int err = cap_find(cur, h, OBJ_NONE, RIGHT_REVOKE, &c);
 
@@ -139,7 +139,7 @@ int64_t sys_handle_revoke(struct thread *cur, handle_t h)
 		return err;
 	c->revoking = true;
 	for (unsigned i = 0; i < SLICE_CAPS && c->child && kill_one_below(c); i++)
-		if (slice_spent(began))
+		if (slice_ends(before))
 			break;
 	if (c->child)
 		return K_RESTART;

@@ -252,7 +252,7 @@ void handle_table_init(struct handle_table *t, struct process *p, struct account
 
 bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *cursor)
 {
-	uint64_t began = arch_cycles();
+	uint64_t before = slices_taken;
 	unsigned closed = 0;
 
 	for (; *cursor < t->slots; ++*cursor) {
@@ -261,7 +261,7 @@ bool handle_table_clear(struct handle_table *t, uint32_t keep_flags, uint32_t *c
 		if (!c || (c->flags & keep_flags))
 			continue;
 		cap_close(c);
-		if (++closed == SLICE_CAPS || slice_spent(began))
+		if (++closed == SLICE_CAPS || slice_ends(before))
 			return false;
 	}
 	return true;

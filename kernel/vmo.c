@@ -196,7 +196,7 @@ int64_t vmo_page_get(struct vmo *v, uint64_t page, uint32_t access, struct threa
 static bool linear_free(struct vmo *v, struct slice *s)
 {
 	while (v->owned && v->pages) {
-		if (!slice_take(s, COST_FRAME_LAST))
+		if (!slice_take(s, COST_FRAME_FREE))
 			return false;
 		v->pages--;
 		frame_put(v->base + (v->pages << PAGE_SHIFT));
