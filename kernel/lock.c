@@ -9,8 +9,8 @@
  * than that, its turn is passed, with all between: who finds that `owner` has gone past its ticket
  * draws a new one.
  *
- * Who has waited for LOCK_LOST_S panics: some CPU does not come out of the kernel, and the machine
- * would stand still for ever without a word.
+ * Who has waited for LOCK_LOST_S while no other CPU had its turn panics: one does not come out of
+ * the kernel, and the machine would stand still for ever without a word.
  */
 #include "cpu.h"
 
@@ -53,21 +53,29 @@ uint32_t lock_ticket(void)
 	return __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_RELAXED);
 }
 
-/* Now and then, by who waits; *since: the first time, or 0. */
-static void lost_check(uint64_t *since)
-{
-	uint64_t now = arch_now();
+/* What changes whenever a CPU that waited has had its turn. */
+struct turns {
+	uint64_t since; /* ns; 0: not looked yet */
+	uint64_t done;
+	uint32_t owner;
+};
 
-	if (!*since)
-		*since = now;
-	if (now - *since > LOCK_LOST_S * 1000000000ull)
-		panic("the kernel lock was not to be had for %u s", LOCK_LOST_S);
+/* Now and then, by who waits. */
+static void lost_check(const struct kernel_lock *l, struct turns *last)
+{
+	struct turns now = {arch_now(), __atomic_load_n(&l->done, __ATOMIC_RELAXED),
+			    __atomic_load_n(&l->owner, __ATOMIC_RELAXED)};
+
+	if (!last->since || now.done != last->done || now.owner != last->owner)
+		*last = now;
+	else if (now.since - last->since > LOCK_LOST_S * 1000000000ull)
+		panic("nobody could have the kernel lock for %u s", LOCK_LOST_S);
 }
 
 void lock_kernel_wait(uint32_t me)
 {
 	struct kernel_lock *l = &kernel_lock;
-	uint64_t since = 0;
+	struct turns last = {0};
 
 	for (unsigned turns = 0;; turns++) {
 		uint32_t owner = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
@@ -80,7 +88,7 @@ void lock_kernel_wait(uint32_t me)
 			unlock_kernel(); /* just now */
 		}
 		if (unlikely(turns % LOST_TURNS == LOST_TURNS - 1))
-			lost_check(&since);
+			lost_check(l, &last);
 		arch_tlb_serve();
 		arch_relax();
 	}

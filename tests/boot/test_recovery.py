@@ -280,7 +280,7 @@ def test_lost_lock(boot, build, tmp_path):
     stub.write(lock, b"\1\0\0\0")
     stub.go()
     console.send("help\n")
-    console.expect(r"PANIC: the kernel lock was not to be had for \d+ s$", SECONDS)
+    console.expect(r"PANIC: nobody could have the kernel lock for \d+ s$", SECONDS)
     assert console.wait(SECONDS) == 2 * 0x20 + 1
-    assert "lock_kernel_wait+" in console.text[console.position :]
+    assert "lock_kernel_slow+" in console.text[console.position :]
     stub.close()

@@ -12,7 +12,7 @@
 #define TRACE_WORDS 512
 #define TRACE_LINES 24
 #define OTHER_LINES 8
-#define STOP_NS	    100000000ull /* for the other CPUs */
+#define STOP_NS	    1000000000ull /* for the other CPUs */
 
 #define LINE(...) klog(LOG_BOOT, LOG_ERROR, __VA_ARGS__)
 
