@@ -120,6 +120,14 @@ void claim_part(struct claim *c)
 	c->thread = NULL;
 }
 
+bool claims_under_way(const struct device *d)
+{
+	list_for_each (c, &d->claims, struct claim, node)
+		if (c->thread)
+			return true;
+	return false;
+}
+
 void claim_end(struct claim *c)
 {
 	struct device *d = c->device;

@@ -187,6 +187,17 @@ static void disown(struct device *d)
 	if (d->owner && has_uart(d))
 		uart_owners--;
 	d->owner = NULL;
+	d->used = false;
+}
+
+void device_settle(struct device *d, const struct process *p, int64_t result)
+{
+	if (likely(d->used) || d->owner != p)
+		return;
+	if (result >= 0)
+		d->used = true;
+	else if (!owner_ends(d) && !claims_under_way(d))
+		disown(d);
 }
 
 /* Registers and ports: who holds REVOKE may look without becoming the owner. */
@@ -469,7 +480,9 @@ static int port_find(struct thread *cur, handle_t device, uint32_t rights, uint3
 		return -EINVAL;
 	if (!has_ports(d, port, width))
 		return -EPERM;
-	return use_registers(cur, c, d);
+	err = use_registers(cur, c, d);
+	device_settle(d, cur->process, err);
+	return err;
 }
 
 int64_t sys_port_read(struct thread *cur, handle_t device, uint32_t port, uint32_t width)
@@ -493,7 +506,7 @@ int64_t sys_vmo_create_physical(struct thread *cur, handle_t device, uint64_t ba
 {
 	struct device *d;
 	struct cap *c;
-	int err = device_find(cur, device, RIGHT_MAP, MODE_IO, &c, &d);
+	int64_t err = device_find(cur, device, RIGHT_MAP, MODE_IO, &c, &d);
 
 	if (err)
 		return err;
@@ -502,5 +515,8 @@ int64_t sys_vmo_create_physical(struct thread *cur, handle_t device, uint64_t ba
 	if (!device_has_registers(d, base, size))
 		return -EPERM;
 	err = use_registers(cur, c, d);
-	return err ? err : claim_registers(cur, c, d, base, size);
+	if (!err)
+		err = claim_registers(cur, c, d, base, size);
+	device_settle(d, cur->process, err);
+	return err;
 }

@@ -19,6 +19,7 @@ struct device {
 	struct list all_node;	 /* every device that exists */
 	struct device_args args; /* the root's are not looked at */
 	struct process *owner;	 /* not counted: cleared at its death */
+	bool used;		 /* a call of the owner's has succeeded: device_settle */
 	struct list irqs;	 /* irq.device_node */
 	uint32_t irq_count;
 	uint32_t msi_count;	     /* with those of all that was cut out of it */
@@ -34,8 +35,12 @@ struct device {
 /* Find a device handle; the mode of the caller's silo must have `mode`. -EPERM. */
 must_check int device_find(struct thread *cur, handle_t h, uint32_t rights, uint32_t mode,
 			   struct cap **cap, struct device **out);
-/* Make the caller its owner; -EBUSY when another process is. */
+/* Make the caller its owner; -EBUSY when another process is. What its call then answers is told to
+ * device_settle. */
 must_check int device_own(struct device *d, struct process *p);
+/* A call of p's answers, or was given up (any error): one that failed leaves p the owner only if it
+ * was that before, or another call of it succeeded meanwhile or is under way. */
+void device_settle(struct device *d, const struct process *p, int64_t result);
 /* The device has an owner that is on its way out. */
 static inline bool owner_ends(const struct device *d)
 {
@@ -61,6 +66,8 @@ void irqs_silence(struct device *d);
 must_check bool claims_silence(struct device *d, struct slice *s);
 /* claim.c: end what calls have left behind that were given up. False: the slice is used up. */
 must_check bool claims_tidy(struct device *d, struct slice *s);
+/* claim.c: a call is making or ending one. */
+bool claims_under_way(const struct device *d);
 /* claim.c: move what is in quarantine to a successor for the same requester. */
 void claims_adopt(struct device *to, struct device *from);
 /* device.c: devices_cleanup is to look at it. */

@@ -65,6 +65,7 @@ void dma_call_drop(struct thread *t)
 	if (likely(!c))
 		return;
 	claim_part(c);
+	device_settle(c->device, t->process, -EINTR);
 	if (c->kind == CLAIM_MAPPED)
 		mapped_drop(c);
 	else
@@ -216,8 +217,10 @@ static int64_t claim_contiguous(struct thread *cur, struct cap *above, struct de
 	int64_t err;
 
 	if (!contiguous_goes_on(cur->claim, d, size, align)) {
-		dma_call_drop(cur);
-		err = contiguous_make(cur, d, size, align);
+		dma_call_drop(cur); /* before: its end may be the owner's */
+		err = device_own(d, cur->process);
+		if (!err)
+			err = contiguous_make(cur, d, size, align);
 		if (err)
 			return err;
 		s.left = SLICE_DESTROY; /* most of it went there */
@@ -240,17 +243,18 @@ int64_t sys_vmo_create_contiguous(struct thread *cur, handle_t device, uint64_t 
 {
 	struct device *d;
 	struct cap *above;
-	int err = device_find(cur, device, RIGHT_MANAGE, MODE_DMA, &above, &d);
+	int64_t err = device_find(cur, device, RIGHT_MANAGE, MODE_DMA, &above, &d);
 
 	if (!err && (!size || !page_aligned(size) || (align & (align - 1))))
 		err = -EINVAL;
-	if (!err)
-		err = device_own(d, cur->process);
 	if (err) {
 		dma_call_drop(cur);
 		return err;
 	}
-	return claim_contiguous(cur, above, d, size, align < PAGE_SIZE ? PAGE_SIZE : align);
+	err = claim_contiguous(cur, above, d, size, align < PAGE_SIZE ? PAGE_SIZE : align);
+	if (!cur->claim) /* not under way: it has answered, or begins anew */
+		device_settle(d, cur->process, err);
+	return err;
 }
 
 /* ---- mapping ----------------------------------------------------------------------------- */
@@ -371,17 +375,21 @@ int64_t sys_dma_map(struct thread *cur, handle_t device, handle_t vmo, uint64_t 
 {
 	struct device *d = NULL;
 	struct vmo *v = NULL;
-	int err = both_find(cur, device, vmo, MODE_DMA, RIGHT_READ | RIGHT_WRITE, &d, &v);
+	int64_t err = both_find(cur, device, vmo, MODE_DMA, RIGHT_READ | RIGHT_WRITE, &d, &v);
 
 	if (!err)
 		err = decode_range(v, offset, len);
-	if (!err && !call_goes_on(cur, d, v, offset, len, false))
-		err = mapped_begin(cur, d, v, offset, len);
 	if (err) {
 		dma_call_drop(cur);
 		return err;
 	}
-	return mapped_make(cur, cur->claim, addrs);
+	if (!call_goes_on(cur, d, v, offset, len, false))
+		err = mapped_begin(cur, d, v, offset, len);
+	if (!err)
+		err = mapped_make(cur, cur->claim, addrs);
+	if (!cur->claim)
+		device_settle(d, cur->process, err);
+	return err;
 }
 
 static int mapped_find(struct thread *cur, struct device *d, const struct vmo *v, uint64_t offset,

@@ -345,21 +345,13 @@ static int claim_allowed(const struct device *d, uint32_t kind, uint32_t number,
 	return 0;
 }
 
-int64_t sys_irq_create(struct thread *cur, handle_t device, uint32_t kind, uint32_t line,
-		       uint32_t flags)
+static int64_t irq_claim(struct thread *cur, struct cap *c, struct device *d, enum irq_kind kind,
+			 uint32_t line, uint32_t flags)
 {
-	struct device *d;
-	struct cap *c;
 	struct irq *i;
 	handle_t h;
-	int err = device_find(cur, device, RIGHT_MANAGE, MODE_INTERRUPT, &c, &d);
+	int err;
 
-	if (!err)
-		err = claim_allowed(d, kind, line, flags);
-	if (!err)
-		err = device_own(d, cur->process);
-	if (err)
-		return err;
 	i = irq_make(cur->process->account, d, kind);
 	if (!i)
 		return -ENOMEM;
@@ -370,6 +362,24 @@ int64_t sys_irq_create(struct thread *cur, handle_t device, uint32_t kind, uint3
 		err = handle_install(&cur->process->table, &i->object, IRQ_RIGHTS, c, &h);
 	object_put(&i->object); /* the handle holds it; without one it goes */
 	return err ? err : (int64_t)h;
+}
+
+int64_t sys_irq_create(struct thread *cur, handle_t device, uint32_t kind, uint32_t line,
+		       uint32_t flags)
+{
+	struct device *d;
+	struct cap *c;
+	int64_t err = device_find(cur, device, RIGHT_MANAGE, MODE_INTERRUPT, &c, &d);
+
+	if (!err)
+		err = claim_allowed(d, kind, line, flags);
+	if (!err)
+		err = device_own(d, cur->process);
+	if (err)
+		return err;
+	err = irq_claim(cur, c, d, kind, line, flags);
+	device_settle(d, cur->process, err);
+	return err;
 }
 
 static int irq_find(struct thread *cur, handle_t h, uint32_t rights, struct irq **out)

@@ -11,6 +11,7 @@
 #define CMOS_LINE  8
 #define LAPIC_BASE 0xfee00000ull
 #define PAGES(n)   ((uint64_t)(n)*PAGE_SIZE)
+#define DRIVER	   (RIGHT_READ | RIGHT_WRITE | RIGHT_MAP | RIGHT_MANAGE) /* what a driver gets */
 
 static void cut(void)
 {
@@ -221,6 +222,84 @@ static void msi_objects(void)
 	core_close(device);
 }
 
+/* ---- who owns it --------------------------------------------------------------------------- */
+
+/* Another process with a driver's handle. */
+static int role_other(void)
+{
+	return (int)-sys_port_write(boot_handle("device"), 0x80, 1, 1);
+}
+
+static void others_get(handle_t device, int error)
+{
+	struct spawn_handle give = {"device", device, RIGHT_READ | RIGHT_WRITE, 0, 0};
+	struct spawned s;
+
+	core_spawn(&s, "other", NULL, HANDLE_NONE, &give, 1);
+	core_expect(&s, error);
+}
+
+/* Handles so deep that nothing can be derived from the last one. */
+static handle_t deepest(handle_t device, handle_t *chain, unsigned *n)
+{
+	int64_t next = sys_handle_dup(device, DRIVER);
+
+	for (*n = 0; next >= 0; next = sys_handle_dup(chain[*n - 1], RIGHTS_SAME))
+		chain[(*n)++] = (handle_t)next;
+	CHECK_EQ(next, -EMLINK);
+	return chain[*n - 1];
+}
+
+/* A call that fails leaves no owner that was none before it. */
+static void owner_by_success(void)
+{
+	struct device_args args = {.regs = {{0xfed00000, PAGE_SIZE}},
+				   .ports = {{0x80, 2}},
+				   .source = ~0u,
+				   .msi = 1,
+				   .dma_max = PAGES(2),
+				   .name = "owned"};
+	handle_t device, deep, chain[16], vmo = TAKE(sys_vmo_create(PAGES(4), VMO_WIRED)), mine;
+	uint64_t *bus = core_map(PAGE_SIZE, PROT_R | PROT_W, NULL);
+	unsigned n;
+
+	device = TAKE(sys_device_create(core_device, &args));
+	deep = deepest(device, chain, &n);
+	REFUSED(sys_vmo_create_contiguous(device, PAGES(3), 0), EDQUOT);
+	others_get(device, 0);
+	REFUSED(sys_vmo_create_contiguous(deep, PAGES(1), 0), EMLINK);
+	others_get(device, 0);
+	REFUSED(sys_dma_map(device, vmo, 0, PAGES(3), bus), EDQUOT);
+	others_get(device, 0);
+	REFUSED(sys_dma_map(device, vmo, 0, PAGES(1), (void *)16), EFAULT);
+	others_get(device, 0);
+	REFUSED(sys_irq_create(deep, IRQ_MSI, 0, 0), EMLINK);
+	others_get(device, 0);
+	REFUSED(sys_vmo_create_physical(deep, 0xfed00000, PAGE_SIZE), EMLINK);
+	others_get(device, 0);
+	REFUSED(sys_port_write(deep, 0x80, 3, 0), EINVAL);
+	others_get(device, 0);
+	/* One that succeeds does, and failures after it change nothing. */
+	CHECK_EQ(sys_dma_map(device, vmo, 0, PAGES(1), bus), 1);
+	REFUSED(sys_dma_map(device, vmo, 0, PAGES(3), bus), EDQUOT);
+	REFUSED(sys_irq_create(deep, IRQ_MSI, 0, 0), EMLINK);
+	OK(sys_dma_unmap(device, vmo, 0, PAGES(1)));
+	others_get(device, EBUSY);
+	while (n > 0)
+		core_close(chain[--n]);
+	core_close(device);
+	/* Nor does a failure take away what an access by ports gave. */
+	device = TAKE(sys_device_create(core_device, &args));
+	mine = TAKE(sys_handle_dup(device, DRIVER));
+	OK(sys_port_write(mine, 0x80, 1, 1));
+	REFUSED(sys_vmo_create_contiguous(device, PAGES(3), 0), EDQUOT);
+	others_get(device, EBUSY);
+	core_close(mine);
+	core_close(device);
+	core_close(vmo);
+	core_unmap(bus, PAGE_SIZE);
+}
+
 /* A driver dies: what it mapped is gone, and its ranges can be cut again. */
 static int role_driver(void)
 {
@@ -281,9 +360,11 @@ const struct core_test core_tests[] = {
 	{"budget_of_parts", budget_of_parts},
 	{"interrupts", interrupts},
 	{"msi_objects", msi_objects},
+	{"owner_by_success", owner_by_success},
 	{"driver_dies", driver_dies},
 	{"lock", lock},
 	{NULL, NULL},
 };
 
-const struct core_role core_roles[] = {{"driver", role_driver}, {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"driver", role_driver}, {"other", role_other}, {NULL, NULL}};
