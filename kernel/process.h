@@ -65,21 +65,27 @@ bool process_cleanup_slice(void);
 void process_identity_update(struct process *p); /* after silo, mode or pledges changed */
 void process_info_fill(struct process *p, struct process_info *info);
 
+/* What a number stands for in a process's table, whatever capability mode says; NULL: nothing. */
+must_check static inline struct cap *cap_named(const struct process *p, handle_t h)
+{
+	uint32_t index = h & (HANDLE_SLOTS_MAX - 1);
+	const struct handle_slot *s;
+
+	if (unlikely(index >= p->table.slots))
+		return NULL;
+	s = &p->table.chunk[index / SLOTS_PER_CHUNK][index % SLOTS_PER_CHUNK];
+	return likely(s->gen == h >> HANDLE_SLOT_BITS) ? s->cap : NULL;
+}
+
 /* Find a handle of the calling thread's process: right type, all of `rights`, capability mode
  * obeyed. 0, -EBADF, -EINVAL (type), -EACCES (rights), -EPERM (capability mode). OBJ_NONE: any. */
 must_check static inline int cap_find(const struct thread *cur, handle_t h, enum object_type type,
 				      uint32_t rights, struct cap **out)
 {
 	const struct process *p = cur->process;
-	uint32_t index = h & (HANDLE_SLOTS_MAX - 1);
-	const struct handle_slot *s;
-	struct cap *c;
+	struct cap *c = cap_named(p, h);
 
-	if (unlikely(index >= p->table.slots))
-		return -EBADF;
-	s = &p->table.chunk[index / SLOTS_PER_CHUNK][index % SLOTS_PER_CHUNK];
-	c = s->cap;
-	if (unlikely(!c || s->gen != h >> HANDLE_SLOT_BITS))
+	if (unlikely(!c))
 		return -EBADF;
 	if (unlikely(type != OBJ_NONE && c->object->type != type))
 		return -EINVAL;

@@ -28,7 +28,7 @@ SCALARS = {"handle": "handle_t", "u32": "uint32_t", "u64": "uint64_t", "s32": "i
            "s64": "int64_t"}
 KIND = {"handle": "h", "u32": "w", "s32": "w", "u64": "q", "s64": "q"}
 REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
-KEYS = ("what", "rights", "owner", "errors", "notes")
+KEYS = ("what", "rights", "owner", "errors", "gate", "notes")
 BANNER = "/* SPDX-License-Identifier: ISC */\n/* Made by tools/abigen.py from %s: do not edit. */\n"
 
 
@@ -109,6 +109,8 @@ def read_calls(path):
     for call in calls:
         if "what" not in call.text:
             raise ValueError(call.name + ": no `what:` line")
+        if call.text.get("gate", "none") != "none":
+            raise ValueError(call.name + ": `gate:` is none, or not said")
     return calls
 
 
@@ -275,7 +277,7 @@ def error_lines(call, errors):
             rows.append(("EINVAL", "a handle of another object type"))
     if "rights" in call.text:
         rows.append(("EACCES", known["EACCES"]))
-    if "h" in kinds:
+    if "h" in kinds and "gate" not in call.text:
         rows.append(("EPERM", "in capability mode, a handle without INSIDE"))
     if set(kinds) & set("ior"):
         rows.append(("EFAULT", known["EFAULT"]))

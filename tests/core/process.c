@@ -444,6 +444,11 @@ static int role_capability(void)
 		return 3;
 	if (sys_signal_get(out) >= 0)
 		return 4;
+	/* What can no longer be used can still be given up. */
+	if (sys_handle_shrink(out, 0) != 0 || sys_handle_close(out) != 0)
+		return 5;
+	if (sys_handle_close(out) != -EBADF || sys_handle_close(in) != 0)
+		return 6;
 	sys_process_exit(0);
 }
 
