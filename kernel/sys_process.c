@@ -63,16 +63,16 @@ int64_t sys_process_create(struct thread *cur, handle_t silo, handle_t aspace, u
 
 int64_t sys_process_open(struct thread *cur, handle_t silo, uint64_t pid)
 {
-	struct object *o;
+	struct cap *c;
 	handle_t h;
-	int err = object_find(cur, silo, OBJ_SILO, RIGHT_MANAGE, &o);
+	int err = cap_find(cur, silo, OBJ_SILO, RIGHT_MANAGE, &c);
 
 	if (err)
 		return err;
-	list_for_each (p, &silo_of(o)->processes, struct process, silo_node) {
+	list_for_each (p, &silo_of(c->object)->processes, struct process, silo_node) {
 		if (p->pid != pid || p->state == PROCESS_GONE)
 			continue;
-		err = handle_install(&cur->process->table, &p->object, RIGHTS_ALL & ~RIGHT_WX, NULL,
+		err = handle_install(&cur->process->table, &p->object, RIGHTS_ALL & ~RIGHT_WX, c,
 				     &h);
 		return err ? err : (int64_t)h;
 	}

@@ -482,6 +482,41 @@ static void open_by_pid(void)
 	spawn_discard(&s);
 }
 
+/* What was opened through a silo's handle ends with that, and counts for its depth. */
+static void open_is_derived(void)
+{
+	handle_t silo = TAKE(sys_handle_dup(core_silo, RIGHTS_SAME)), weak, deep[16], opened, child;
+	struct process_info info;
+	struct spawned s;
+	unsigned n = 0;
+	int64_t next;
+
+	core_spawn(&s, "wait", NULL, HANDLE_NONE, NULL, 0);
+	OK(sys_process_info(s.process, &info));
+	weak = TAKE(sys_handle_dup(silo, RIGHT_MANAGE));
+	opened = TAKE(sys_process_open(weak, info.pid));
+	child = TAKE(sys_handle_dup(opened, RIGHTS_SAME));
+	core_close(weak); /* re-parents */
+	OK(sys_process_info(opened, &info));
+	OK(sys_handle_revoke(silo));
+	REFUSED(sys_process_info(opened, &info), EBADF);
+	REFUSED(sys_process_info(child, &info), EBADF);
+	OK(sys_process_info(s.process, &info)); /* its maker's was not derived from it */
+	CHECK_EQ(info.state, PROCESS_RUNNING);
+	for (next = sys_handle_dup(silo, RIGHTS_SAME); next >= 0;) {
+		CHECK(n < 16);
+		deep[n++] = (handle_t)next;
+		next = sys_handle_dup(deep[n - 1], RIGHTS_SAME);
+	}
+	REFUSED(next, EMLINK);
+	REFUSED(sys_process_open(deep[n - 1], info.pid), EMLINK);
+	core_close(TAKE(sys_process_open(deep[n - 2], info.pid)));
+	while (n > 0)
+		core_close(deep[--n]);
+	core_close(silo);
+	spawn_discard(&s);
+}
+
 static void read_write(void)
 {
 	struct spawned s;
@@ -623,6 +658,7 @@ const struct core_test core_tests[] = {
 	{"pledge", pledge},
 	{"capability", capability},
 	{"open_by_pid", open_by_pid},
+	{"open_is_derived", open_is_derived},
 	{"process_read_write", read_write},
 	{"process_account_returns", account_returns},
 	{"kill_race", kill_race},
