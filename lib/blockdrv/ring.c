@@ -202,13 +202,19 @@ void block_ring_settle(struct block_disk *disk)
 	disk->old = NULL;
 }
 
-static bool offer_allowed(const struct block_disk *disk, const struct identity *from)
+static bool offer_allowed(const struct identity *from)
 {
 	uint32_t rights = RIGHT_READ | RIGHT_WRITE | RIGHT_IOCTL;
 
-	return from->flags & IDENTITY_SYSTEM && (from->rights & rights) == rights &&
-	       !(disk->ring && disk->ring->session != from->badge &&
-		 disk->ring->silo != from->silo);
+	return from->flags & IDENTITY_SYSTEM && (from->rights & rights) == rights;
+}
+
+/* Another client's ring is in use. */
+static bool taken(const struct block_disk *disk, const struct identity *from)
+{
+	const struct block_ring *k = disk->ring;
+
+	return k && k->session != from->badge && k->silo != from->silo;
 }
 
 int64_t block_ring_offer(struct block_disk *disk, struct serve_call *c)
@@ -218,10 +224,12 @@ int64_t block_ring_offer(struct block_disk *disk, struct serve_call *c)
 	uint64_t len = 0;
 	int err;
 
+	if (!offer_allowed(&c->from)) /* first: who may not offer learns nothing of the disk */
+		return -EPERM;
 	if (disk->absent || disk->lost)
 		return -ENODEV;
-	if (!offer_allowed(disk, &c->from))
-		return disk->ring ? -EBUSY : -EPERM;
+	if (taken(disk, &c->from))
+		return -EBUSY;
 	err = offer_check(c, &g, &len);
 	if (err)
 		return err;

@@ -171,6 +171,49 @@ static int64_t offer(uint64_t pool_bytes)
 	return 0;
 }
 
+/* Offers nothing by the session that it was given: the errno. */
+static int role_stranger(void)
+{
+	struct ipc_msg m = {.tag = MSG_LABEL(RING_OFFER), .w = {RING_VERSION}};
+
+	if (ipc_call(boot_handle("session"), &m, time_in(SYSTEM_PATIENCE)) < 0)
+		return 98;
+	return (int)-(int64_t)m.w[0];
+}
+
+static void stranger(uint32_t id, handle_t session, uint32_t rights, int error)
+{
+	struct silo_args args = {.id = id};
+	struct spawn_handle give = {"session", session, rights, 0, 0};
+	handle_t silo = TAKE(sys_silo_create(core_silo, &args));
+	struct child c = {.channel = TAKE(sys_channel_create())};
+
+	for (uint32_t op = SILO_OP_LOAD; op <= SILO_OP_START; op++)
+		OK(sys_silo_control(silo, op, 0));
+	child_role(&c, "stranger", silo, &give, 1);
+	core_expect(&c.spawned, error);
+	core_close(c.channel);
+	core_silo_end(silo);
+}
+
+/* Another silo is told that a ring is in use only if it might have offered its own. */
+static void strangers(void)
+{
+	struct p9_file *file;
+	uint64_t rights;
+	handle_t h; /* of a session of its own, not that of the ring */
+
+	OK(ns_open("/scheme/block/" DISK "/ctl", P9_O_RDWR, 0, &file));
+	OK(p9_client_gethandle(file, P9_HANDLE_SESSION, 0, &rights, &h));
+	p9_client_close(file);
+	stranger(30, h, RIGHTS_SAME, EBUSY);
+	stranger(30, h, RIGHT_READ | RIGHT_WRITE, EPERM);
+	stranger(30, h, RIGHT_READ | RIGHT_WRITE | RIGHT_IOCTL, EBUSY);
+	stranger(1030, h, RIGHTS_SAME, EPERM);
+	core_close(h);
+	life_stands();
+}
+
 static void ring_bell(void)
 {
 	if (ring_client_bell(&client))
@@ -492,6 +535,7 @@ static int role_system(void)
 	OK(offer(POOL_BYTES));
 	log_print("block: %s: %llu sectors, requests of %u sectors, %u segments", DISK,
 		  (unsigned long long)disk_sectors, max_sectors, max_segments);
+	strangers();
 	big_requests();
 	wrong_requests();
 	many_in_flight();
@@ -511,4 +555,5 @@ static int role_system(void)
 
 const struct core_test core_tests[] = {{"disk", system_role}, {NULL, NULL}};
 
-const struct core_role core_roles[] = {{"system", role_system}, {NULL, NULL}};
+const struct core_role core_roles[] = {
+	{"system", role_system}, {"stranger", role_stranger}, {NULL, NULL}};

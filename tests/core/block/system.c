@@ -51,8 +51,8 @@ static void archive_map(void)
 	OK(spawn_shim_open(&image, &shim));
 }
 
-void child_run(struct child *c, const char *name, const char *argument, handle_t silo,
-	       struct spawn_handle *more, unsigned count)
+static void program_run(struct child *c, const char *path, const char *name, const char *argument,
+			handle_t silo, struct spawn_handle *more, unsigned count)
 {
 	const char *argv[] = {name, argument, NULL};
 	handle_t log = boot_handle("children's log");
@@ -67,15 +67,28 @@ void child_run(struct child *c, const char *name, const char *argument, handle_t
 				  .handles = handles,
 				  .handle_count = 4 + count,
 				  .pledges = PLEDGES_ALL};
-	char path[64];
 
 	if (count)
 		memcpy(handles + 4, more, count * sizeof(*more));
-	snprintf(path, sizeof(path), "boot/bin/%s", name);
 	args.image = find(path);
 	OK(spawn_run(&args, &c->spawned));
 	core_close(args.image.vmo);
 	c->alive = true;
+}
+
+void child_run(struct child *c, const char *name, const char *argument, handle_t silo,
+	       struct spawn_handle *more, unsigned count)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "boot/bin/%s", name);
+	program_run(c, path, name, argument, silo, more, count);
+}
+
+void child_role(struct child *c, const char *role, handle_t silo, struct spawn_handle *more,
+		unsigned count)
+{
+	program_run(c, "boot/init", "role", role, silo, more, count);
 }
 
 void channel_make(struct child *c)

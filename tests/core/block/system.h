@@ -33,6 +33,9 @@ void channel_make(struct child *c);
 /* Start boot/bin/NAME with c's channel and more handles. */
 void child_run(struct child *c, const char *name, const char *argument, handle_t silo,
 	       struct spawn_handle *more, unsigned count);
+/* Start this program again as a role; core_expect(&c->spawned, ...) ends it. */
+void child_role(struct child *c, const char *role, handle_t silo, struct spawn_handle *more,
+		unsigned count);
 void child_end(struct child *c);
 /* A process of devd with what the last one kept. */
 void devd_start(const struct kept *kept, unsigned count);
