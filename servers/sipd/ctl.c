@@ -101,6 +101,8 @@ static int life_command(struct p9_call *call, uint32_t digits, enum audit_action
 				    digits);
 	if (s->slot->flags & SLOT_FOREIGN)
 		return foreign_refuse(call, action);
+	if (event == LIFE_START && !*silo_text(&s->slot->desc, s->slot->desc.exec))
+		return ctl_done(call, s, action, -EINVAL, "no module: say `module NAME` first");
 	if (event == LIFE_START)
 		s->slot->error[0] = '\0';
 	err = silo_happen(s, event);
@@ -112,12 +114,8 @@ static int life_command(struct p9_call *call, uint32_t digits, enum audit_action
 
 static int run_start(struct p9_call *call, int argc, char **argv)
 {
-	struct silo *s = call_silo(call);
-
 	(void)argc;
 	(void)argv;
-	if (s && !*silo_text(&s->slot->desc, s->slot->desc.exec))
-		return p9_tree_fail(call, EINVAL, "no module: say `module NAME` first");
 	return life_command(call, MODE_SPAWN, AUDIT_SPAWN, LIFE_START);
 }
 
@@ -128,7 +126,8 @@ static int run_stop(struct p9_call *call, int argc, char **argv)
 	return life_command(call, MODE_STOP, AUDIT_STOP, LIFE_STOP);
 }
 
-/* Also a server of init can be ended: init starts its successor. */
+/* Also a server of init can be ended: init starts its successor. sipd itself ends in the middle of
+ * this, and its record with it. */
 static int run_kill(struct p9_call *call, int argc, char **argv)
 {
 	struct silo *s = call_silo(call);
@@ -141,10 +140,10 @@ static int run_kill(struct p9_call *call, int argc, char **argv)
 	err = gate(call, MODE_STOP, AUDIT_STOP, call->obj);
 	if (err)
 		return p9_tree_fail(call, (int)-err, "the asker's silo lacks STOP in its mode");
-	audit(call->ctx, &call->req->from, AUDIT_STOP, call->obj, 0);
 	err = s->silo == HANDLE_NONE ? -ENXIO : sys_silo_control(s->silo, SILO_OP_KILL, 0);
 	if (err == -EINVAL)
 		err = 0; /* it has ended already */
+	audit(call->ctx, &call->req->from, AUDIT_STOP, call->obj, (int)err);
 	return err ? p9_tree_fail(call, (int)-err, "it cannot be ended") : 0;
 }
 

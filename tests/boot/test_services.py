@@ -88,6 +88,19 @@ def test_server_comes_back(boot, victim):
     until(console, "echo x > /tmp/x; cat /tmp/x", "^x$")
 
 
+def test_audit_of_what_was_done(boot):
+    """A server of init is killed: that is recorded once, as it went. That nobody may start it is
+    recorded, too."""
+    console = boot()
+    console.prompt()
+    console.command("silo kill bootfs")
+    until(console, "silo list", r"^3 bootfs \w+ running ")
+    folder = "/dev/sip/servers/srv3"
+    assert "not permitted" in console.command(f"echo start > {folder}/ctl")
+    audit = console.command("cat /dev/sip/audit")
+    assert re.findall(r"(\w+) target=3 result=(\w+)", audit) == [("stop", "ok"), ("spawn", "EPERM")]
+
+
 def test_mounts_outlive_rootd(boot):
     """Not mounted again: the table tells who mounted, and when. Nothing is missing in between."""
     console = boot()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """What a program of user tier can do to the servers that it may talk to: tests/boot/tenant."""
+import errno
 import os
 import re
 
+import ninep
 import pytest
 from helpers import archive, silos, until
 
@@ -205,6 +207,27 @@ def test_gates(system):
     assert "error -" in console.command("silo info rootd")
     assert "error -" in console.command("cat /dev/sip/status")
     assert "locked no" in console.command("cat /dev/pci/ctl")
+
+
+def test_start_is_judged_first(system, free_port):
+    """Who may not start a silo is not told that it has nothing to run."""
+    port = free_port()
+    console = system("write", options=f"--9p {port}")
+    console.command("silo start exportd-admin")
+    until(console, "cat /dev/uart1/status", "^baud ")
+    client = ninep.Client(port)
+    fid = client.open("/dev/sip/servers/clone", 2)
+    client.write(fid, 0, b"USR")
+    made = int(client.read(fid, 0).split()[0])
+    tenant = re.search(r"^(\d+) t0 ", console.command("silo list"), re.M)[1]
+    words = f"arg /dev/sip/servers/srv{made}/ctl start"
+    assert console.command(f"echo {words} > /dev/sip/servers/srv{tenant}/ctl") == ""
+    assert said(console, "t0", "write") == (0, "EPERM")
+    assert f"spawn target={made} result=EPERM" in console.command("cat /dev/sip/audit")
+    with pytest.raises(ninep.Error) as refused:
+        client.command(f"/dev/sip/servers/srv{made}/ctl", "start")
+    assert refused.value.errno == errno.EINVAL
+    client.close()
 
 
 def test_console_is_given(boot):
