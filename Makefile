@@ -30,7 +30,8 @@ include mk/tests.mk
 .PHONY: all run check test unit host core boot fuzz soak bench lint iso image clean setup help
 
 all: $(kernel-image) $(shim-image) $(LIBS:%=$(O)/lib/%.a) $(PROGS:%=$(O)/bin/%) \
-	$(PLAIN:%=$(O)/bin/%) $(CORE:%=$(O)/core/%.cpio) $(BENCH:%=$(O)/bench/%.cpio) $(O)/boot.cpio
+	$(BENCHPROGS:%=$(O)/bin/%) $(PLAIN:%=$(O)/bin/%) $(CORE:%=$(O)/core/%.cpio) \
+	$(BENCH:%=$(O)/bench/%.cpio) $(O)/boot.cpio $(O)/bench.cpio
 
 run: all
 	$(Q)./bulkhead --build $(O) run $(ARGS)

@@ -7,15 +7,14 @@ BENCH += interrupt
 interrupt-srcs := bench/interrupt.c tests/core/edu/edu.c tests/core/core.c
 interrupt-libs := pci spawn elf cpio sys
 
-PROGS += bench-9p
+BENCHPROGS += bench-9p
 bench-9p-srcs := bench/nine.c
 bench-9p-libs := serve 9p sys
 BENCHRUN += bench-9p
 
 # It ends silos, so it has a silo with a mode for that.
-PROGS += bench-restart
+BENCHPROGS += bench-restart
 bench-restart-srcs := bench/restart.c
 bench-restart-libs := serve 9p sys
 bench-restart-command := silo start bench-restart; silo logs bench-restart
 BENCHRUN += bench-restart
-ARCHIVE += boot/silos/bench-restart.silo=bench/bench-restart.silo

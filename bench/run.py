@@ -119,15 +119,19 @@ def stamped_disk(folder):
     return image
 
 
+def bench_archive(build):
+    """The boot archive with the programs that measure."""
+    return os.path.join(build, "bench.cpio")
+
+
 def measure_system(build, folder, commands):
     image = stamped_disk(folder)
     for number, text in enumerate(commands):
         say(f"`{text}` in the whole system")
         log = os.path.join(folder, f"system-{number}.log")
         options = machine.parse(["--build", build, "--icount", "--disk", image])
-        output, status = guest.run_commands(
-            machine.from_options(options), text, folder, OUR_SECONDS, log
-        )
+        chosen = machine.from_options(options, archive=bench_archive(build))
+        output, status = guest.run_commands(chosen, text, folder, OUR_SECONDS, log)
         if status or not table.LINE.search(output.replace("\r", "")):
             raise guest.GuestError(f"{text} ended with {status}; see {log}")
         yield log
@@ -234,7 +238,7 @@ def disk_round(other, options, folder, image, ahci):
     log = os.path.join(folder, "disk-linux.log")
     theirs = other.run("disk", image, log, DISK_SECONDS, ahci=ahci)
     words = ["--build", options.build, "--disk", image] + (["--ahci"] if ahci else [])
-    chosen = machine.from_options(machine.parse(words))
+    chosen = machine.from_options(machine.parse(words), archive=bench_archive(options.build))
     log = os.path.join(folder, "disk-ours.log")
     ours, status = guest.run_commands(chosen, options.disk_command, folder, DISK_SECONDS, log)
     if status:

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: ISC
 #
-# The boot archive (cpio newc, the same bytes from the same inputs), one small archive for each
-# program that runs on the bare kernel (CORE, BENCH), and the bootable ISO.
+# The boot archive (cpio newc, the same bytes from the same inputs); the same with what measures
+# and loads the whole system (BENCHPROGS and descriptions of bench/), which no user wants to see;
+# one small archive for each program that runs on the bare kernel (CORE, BENCH); the bootable ISO.
 
 shim-entry := $(if $(shim-image),boot/shim=$(O)/stripped/shim)
-silos := $(sort $(wildcard servers/*/*.silo drivers/*/*/*.silo cmd/*/*.silo tests/*/*.silo))
+program-entries = $(foreach p,$(1),boot/bin/$(p)=$(O)/stripped/$(p))
+silo-entries = $(foreach s,$(1),boot/silos/$(notdir $(s))=$(s))
 
-boot-entries := $(foreach p,$(PROGS),boot/bin/$(p)=$(O)/stripped/$(p)) \
-	$(foreach s,$(silos),boot/silos/$(notdir $(s))=$(s)) $(shim-entry) $(ARCHIVE)
+silos := $(sort $(wildcard servers/*/*.silo drivers/*/*/*.silo cmd/*/*.silo))
+boot-entries := $(call program-entries,$(PROGS)) $(call silo-entries,$(silos)) $(shim-entry) \
+	$(ARCHIVE)
+bench-silos := $(sort $(wildcard bench/*.silo bench/*/*.silo))
+bench-entries := $(call program-entries,$(BENCHPROGS)) $(call silo-entries,$(bench-silos))
 
 # What stands behind the = of archive entries.
 entry-files = $(foreach e,$(1),$(lastword $(subst =, ,$(e))))
@@ -19,6 +24,10 @@ $(O)/boot.entries: $(snippets) $(silos)
 $(O)/boot.cpio: $(call entry-files,$(boot-entries)) $(O)/boot.entries tools/newc.py
 	$(say) CPIO $@
 	$(Q)$(PYTHON) tools/newc.py $@ @$(O)/boot.entries
+
+$(O)/bench.cpio: $(O)/boot.cpio $(call entry-files,$(bench-entries)) $(snippets)
+	$(say) CPIO $@
+	$(Q)$(PYTHON) tools/newc.py $@ @$(O)/boot.entries $(bench-entries)
 
 # small-archive FOLDER,NAME: the program as boot/init, with the shim beside it, and NAME-archive.
 define small-archive

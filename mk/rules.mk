@@ -121,7 +121,7 @@ endef
 
 $(foreach n,$(LIBS),$(eval $(call library,$(n))))
 $(foreach n,$(HOSTLIBS),$(eval $(call host-library,$(n))))
-$(foreach n,$(PROGS) $(CORE) $(BENCH) $(PLAIN),$(eval $(call program,$(n))))
+$(foreach n,$(PROGS) $(CORE) $(BENCH) $(BENCHPROGS) $(PLAIN),$(eval $(call program,$(n))))
 $(foreach n,$(UNIT),$(eval $(call unit-program,$(n))))
 $(foreach n,$(FUZZ),$(eval $(call fuzz-program,$(n))))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Collects the rooms' build.mk files and checks what they say. The lists that they add to:
-#   LIBS HOSTLIBS PROGS UNIT FUZZ CORE BENCH BENCHRUN PLAIN ARCHIVE, and kernel-srcs, SHIM-srcs.
+#   LIBS HOSTLIBS PROGS UNIT FUZZ CORE BENCH BENCHPROGS BENCHRUN PLAIN ARCHIVE, and kernel-srcs, SHIM-srcs.
 # docs/building.md explains them.
 
 LIBS :=
@@ -11,6 +11,7 @@ UNIT :=
 FUZZ :=
 CORE :=
 BENCH :=
+BENCHPROGS :=
 BENCHRUN :=
 PLAIN :=
 ARCHIVE :=
@@ -25,10 +26,11 @@ include $(snippets)
 endif
 
 # NAME-srcs is one variable for all kinds, so a name may stand in one list only, once.
-names := $(LIBS) $(PROGS) $(UNIT) $(CORE) $(BENCH) $(PLAIN) $(filter-out $(LIBS),$(HOSTLIBS))
+names := $(LIBS) $(PROGS) $(UNIT) $(CORE) $(BENCH) $(BENCHPROGS) $(PLAIN) \
+	$(filter-out $(LIBS),$(HOSTLIBS))
 twice := $(strip $(foreach n,$(sort $(names)),$(if $(word 2,$(filter $(n),$(names))),$(n))))
 ifneq ($(twice),)
-$(error a build.mk uses a name twice in LIBS PROGS UNIT CORE BENCH PLAIN: $(twice))
+$(error a build.mk uses a name twice in LIBS PROGS UNIT CORE BENCH BENCHPROGS PLAIN: $(twice))
 endif
 empty := $(strip $(foreach n,$(filter-out $(HOSTLIBS),$(names)),$(if $($(n)-srcs),,$(n)-srcs)))
 ifneq ($(empty),)

@@ -54,3 +54,16 @@ def test_longest_hold_of_the_lock_is_named(commands):
 
 def test_lock_is_not_measured_unasked(commands):
     assert "lock_hold_max" not in commands("cat /dev/sip/status")[0]
+
+
+def test_archive_holds_what_a_user_wants(commands, build):
+    """What measures and loads the system is in another archive."""
+    listed = "ls /boot/bin; silo list"
+    own, _ = commands(listed)
+    assert "hello" in own and "virtio-blk0" in own
+    assert not re.search("bench|load|disk-read", own), own
+    other, _ = commands(listed, archive=os.path.join(build, "bench.cpio"))
+    assert {"bench-9p", "bench-disk", "bench-restart"} <= set(other.split())
+    assert {"disk-load", "disk-read"} <= set(other.split())
+    labels = [set(re.findall(r"^\d+ (\S+)", text, re.M)) for text in (own, other)]
+    assert labels[0] and labels[0] < labels[1]

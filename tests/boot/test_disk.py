@@ -163,6 +163,12 @@ def running(console, name, but="0"):
     raise AssertionError(f"{name} does not run")
 
 
+@pytest.fixture
+def with_loads(build):
+    """The boot archive that has the silos disk-load and disk-read, too."""
+    return os.path.join(build, "bench.cpio")
+
+
 def kill_while(console, load, victim, kills):
     """Kills `victim` again and again while `load` reads, until that ends; its last word."""
     pid = running(console, victim)
@@ -183,21 +189,21 @@ def kill_while(console, load, victim, kills):
 
 
 @pytest.mark.parametrize("kind", DISKS)
-def test_driver_dies(boot, image, kind):
+def test_driver_dies(boot, image, with_loads, kind):
     """A driver killed under load, mappings included: nobody notices."""
     options, driver = DISKS[kind]
     data = some_bytes(BIG)
-    console = boot(f"--disk {image({'load': data})} {options}")
+    console = boot(f"--disk {image({'load': data})} {options}", archive=with_loads)
     console.prompt()
     assert kill_while(console, "disk-load", driver, 4) == "done 40"
     output = console.command("sha256sum /disk/load", 60)
     assert sums(output) == {"/disk/load": hashlib.sha256(data).hexdigest()}
 
 
-def test_fsd_dies(boot, image):
+def test_fsd_dies(boot, image, with_loads):
     """Readers go on by themselves when the file server was restarted."""
     data = some_bytes(BIG)
-    console = boot("--disk " + image({"load": data}))
+    console = boot("--disk " + image({"load": data}), archive=with_loads)
     console.prompt()
     assert kill_while(console, "disk-read", "fsd", 3) == "done 40"
     output = console.command("sha256sum /disk/load", 60)

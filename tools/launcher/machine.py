@@ -172,6 +172,9 @@ def add_options(parser):
         "--icount", action="store_true", help="count instructions: the clock is their number"
     )
     parser.add_argument("--accel", choices=("tcg", "kvm"), default="tcg", help="(tcg)")
+    parser.add_argument(
+        "--archive", metavar="FILE", help="boot archive (boot.cpio of the build)"
+    )
     parser.add_argument("--iso", metavar="FILE", help="boot this disc, not the build's kernel")
     parser.add_argument("--uefi", action="store_true", help="with --iso: by UEFI, not BIOS")
     parser.add_argument("--recovery", action="store_true", help="boot into the recovery shell")
@@ -192,7 +195,7 @@ def from_options(options, **settings):
     words = (["mode=recovery"] if options.recovery else []) + [options.cmdline]
     chosen = {
         "kernel": os.path.join(options.build, "kernel"),
-        "archive": os.path.join(options.build, "boot.cpio"),
+        "archive": options.archive or os.path.join(options.build, "boot.cpio"),
         "disks": list(options.disk),
         "devices": list(options.device),
         "ahci": options.ahci,

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "9p/client.h"
-#include "cmd/benchdisk/load.h"
+#include "bench/disk/load.h"
 #include "serve/ns.h"
 #include "sys/boot.h"
 #include "sys/error.h"

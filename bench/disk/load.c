@@ -3,7 +3,7 @@
  * load.c: see load.h. The sum of a file is over its 64-bit words with their places, so that blocks
  * that changed places are seen.
  */
-#include "cmd/benchdisk/load.h"
+#include "bench/disk/load.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: ISC
+BENCHPROGS += bench-disk
+bench-disk-srcs := bench/disk/main.c cmd/benchdisk/load.c
+bench-disk-libs := serve 9p sys
