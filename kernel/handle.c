@@ -334,6 +334,27 @@ static void table_refree(struct handle_table *to, struct handle_table *from)
 	}
 }
 
+/* Could process_give hand this one on? */
+static int grant_check(const struct cap *c)
+{
+	if (!(c->rights & RIGHT_GRANT))
+		return -EACCES;
+	return c->table->process->capability ? -EPERM : 0;
+}
+
+int handle_table_leaves(struct handle_table *from)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < from->slots; i++) {
+		struct cap *c = handle_at(from, i);
+
+		if (c && (c->flags & HANDLE_INHERIT))
+			err = grant_check(c);
+	}
+	return err;
+}
+
 int handle_table_inherit(struct handle_table *to, struct handle_table *from)
 {
 	int err = table_mirror(to, from);
@@ -357,6 +378,8 @@ int handle_table_inherit(struct handle_table *to, struct handle_table *from)
 			break;
 		}
 		c->flags = parent->flags & (HANDLE_INHERIT | HANDLE_STAY);
+		if (grant_check(parent))
+			to->process->homebound = true;
 		cap_link_child(parent, c);
 		slot_fill(to, i, c);
 	}

@@ -78,6 +78,8 @@ must_check int handle_install(struct handle_table *t, struct object *o, uint32_t
 void handle_table_init(struct handle_table *t, struct process *p, struct account *a);
 /* Copy entries with HANDLE_INHERIT to the same numbers of an empty table. */
 must_check int handle_table_inherit(struct handle_table *to, struct handle_table *from);
+/* May those entries go to another silo? -EACCES: one lacks GRANT. -EPERM: capability mode. */
+must_check int handle_table_leaves(struct handle_table *from);
 /* Move entries with HANDLE_STAY to the same numbers of an empty table (process_exec). */
 must_check int handle_table_split(struct handle_table *to, struct handle_table *from);
 struct cap *handle_at(struct handle_table *t, uint32_t index); /* NULL: free or no such slot */

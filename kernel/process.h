@@ -16,8 +16,9 @@ struct process {
 	uint8_t state;	 /* enum process_state */
 	bool capability; /* capability mode */
 	bool is_main;
-	bool ending;   /* process_end was called */
-	bool clearing; /* its table is being cleared, in slices */
+	bool homebound; /* inherited what may not leave the silo: it is attached to no other */
+	bool ending;	/* process_end was called */
+	bool clearing;	/* its table is being cleared, in slices */
 	uint64_t pid;
 	struct silo *silo;     /* counted */
 	struct aspace *aspace; /* of new threads; counted */

@@ -41,6 +41,10 @@ int64_t sys_process_create(struct thread *cur, handle_t silo, handle_t aspace, u
 		return err;
 	if (a.pledges & ~cur->process->pledges)
 		return -EPERM;
+	if ((a.flags & PROCESS_INHERIT) && silo_of(so) != cur->process->silo)
+		err = handle_table_leaves(&cur->process->table);
+	if (err)
+		return err;
 	err = process_make(silo_of(so), container_of(ao, struct aspace, object), &a, &p);
 	if (err)
 		return err;

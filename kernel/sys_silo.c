@@ -458,6 +458,8 @@ int64_t sys_silo_attach(struct thread *cur, handle_t silo, handle_t process)
 		return -EPERM;
 	if (s == p->silo)
 		return 0;
+	if (p->homebound)
+		return -EACCES;
 	err = silo_takes(s);
 	if (!err)
 		err = charge_move(p, s);

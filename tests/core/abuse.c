@@ -88,6 +88,7 @@ static int role_jailed(void)
 {
 	struct process_args args = {.name = "child", .flags = PROCESS_INHERIT};
 	handle_t out = boot_handle("out"), silo = boot_handle("silo"), aspace, child;
+	handle_t in = boot_handle("in"), other = boot_handle("other");
 	struct process_info info;
 
 	OK(sys_handle_flags(out, HANDLE_INHERIT, 0));
@@ -99,18 +100,27 @@ static int role_jailed(void)
 	CHECK_EQ(info.flags & IDENTITY_CAPABILITY, IDENTITY_CAPABILITY);
 	REFUSED(sys_process_give(child, silo, RIGHTS_SAME, 0), EPERM);
 	REFUSED(sys_process_give(child, silo, RIGHTS_SAME, GIVE_MOVE), EPERM);
+	/* Nor does what it inherits leave the silo. */
+	REFUSED(sys_silo_attach(other, child), EACCES);
+	REFUSED(sys_process_create(other, aspace, &args), EACCES);
+	OK(sys_handle_flags(in, HANDLE_INHERIT, 0));
+	OK(sys_handle_close(out));
+	REFUSED(sys_process_create(other, aspace, &args), EPERM);
 	return 7;
 }
 
 static void capability_mode_is_inherited(void)
 {
-	handle_t signal = TAKE(sys_signal_create(77));
+	handle_t signal = TAKE(sys_signal_create(77)), other = core_silo_make(1077, 0, NULL);
 	struct spawn_handle handles[] = {{"out", signal, RIGHT_READ, 0, 0},
-					 {"silo", core_silo, RIGHTS_SAME, 0, 0}};
+					 {"in", signal, RIGHTS_SAME, 0, 0},
+					 {"silo", core_silo, RIGHTS_SAME, 0, 0},
+					 {"other", other, RIGHTS_SAME, 0, 0}};
 	struct spawned s;
 
-	core_spawn(&s, "jailed", NULL, HANDLE_NONE, handles, 2);
+	core_spawn(&s, "jailed", NULL, HANDLE_NONE, handles, 4);
 	core_expect(&s, 7);
+	core_silo_end(other);
 	core_close(signal);
 }
 /* ---- a poor client --------------------------------------------------------------------------- */

@@ -292,6 +292,47 @@ static void inherit(void)
 	core_close(marked);
 }
 
+/* What cannot be given does not leave the silo by inheritance either. */
+static void inherit_without_grant(void)
+{
+	handle_t signal = TAKE(sys_signal_create(6)), aspace = TAKE(sys_aspace_create()), heir;
+	handle_t silo = core_silo_make(1040, 0, NULL);
+	handle_t weak = TAKE(sys_handle_dup(signal, RIGHT_READ));
+	struct process_args args = {.name = "heir", .flags = PROCESS_INHERIT};
+	struct silo_info before;
+	struct handle_info info;
+
+	OK(sys_silo_info(silo, &before));
+	OK(sys_handle_flags(signal, HANDLE_INHERIT, 0));
+	OK(sys_handle_flags(weak, HANDLE_INHERIT, 0));
+	REFUSED(sys_process_give(core_process, weak, RIGHTS_SAME, 0), EACCES);
+	REFUSED(sys_process_create(silo, aspace, &args), EACCES);
+	core_returns(silo, &before); /* nothing has been made, or moved below it */
+	/* In its own silo it gets both, and stays there. */
+	heir = TAKE(sys_process_create(core_silo, aspace, &args));
+	CHECK_EQ(sys_handle_list(heir, weak & (HANDLE_SLOTS_MAX - 1), &info, 1), 1);
+	CHECK_EQ(info.handle, weak);
+	REFUSED(sys_silo_attach(silo, heir), EACCES);
+	OK(sys_silo_attach(core_silo, heir));
+	core_returns(silo, &before);
+	OK(sys_process_kill(heir, 0));
+	OK(sys_process_reap(heir));
+	core_close(heir);
+	/* What may be given may be inherited, and go on from there. */
+	OK(sys_handle_flags(weak, 0, HANDLE_INHERIT));
+	heir = TAKE(sys_process_create(core_silo, aspace, &args));
+	OK(sys_silo_attach(silo, heir));
+	CHECK_EQ(sys_handle_list(heir, 0, &info, 1), 1);
+	CHECK_EQ(info.handle, signal);
+	OK(sys_process_kill(heir, 0));
+	OK(sys_process_reap(heir));
+	core_close(heir);
+	core_close(aspace);
+	core_silo_end(silo);
+	core_close(weak);
+	core_close(signal);
+}
+
 /* exec: the successor's text is a tiny program without libc that exits with what rdi says. */
 static const uint8_t exec_text[] = {
 	0xb8, 0x41, 0x40, 0x00, 0x00, /* mov $SYS_process_exit, %eax; the code is in rdi */
@@ -653,6 +694,7 @@ const struct core_test core_tests[] = {
 	{"kept_half_revoked", kept_half_revoked},
 	{"moved", moved},
 	{"inherit", inherit},
+	{"inherit_without_grant", inherit_without_grant},
 	{"exec", exec},
 	{"exec_keeps", exec_keeps},
 	{"pledge", pledge},
