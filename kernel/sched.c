@@ -209,6 +209,22 @@ static noinline void next_enqueue(struct cpu *c)
 
 /* ---- time ------------------------------------------------------------------- */
 
+/* These threads may run again, perhaps on a CPU alone whose thread has no end of its slice. */
+static void threads_offer(const struct sched_entity *e)
+{
+	uint64_t offered = 0;
+
+	list_for_each (t, &e->threads, struct thread, node) {
+		struct cpu *c = t->cpus == offered ? NULL : kick_choose(t);
+
+		if (c)
+			sched_kick(c);
+		else if (t->cpus != offered)
+			share_among(t);
+		offered = t->cpus;
+	}
+}
+
 /* It, and with it each silo below that no other one holds, has turns again. */
 static void release(struct silo *top, uint64_t now)
 {
@@ -217,8 +233,10 @@ static void release(struct silo *top, uint64_t now)
 		if (--s->held)
 			continue;
 		s->throttled_ns += now - s->throttled_since;
-		for (unsigned b = 0; b < BANDS; b++)
+		for (unsigned b = 0; b < BANDS; b++) {
 			entity_link(s, &s->entity[b], b);
+			threads_offer(&s->entity[b]);
+		}
 	}
 	for (unsigned i = 0; i < cpu_count; i++)
 		if (cpus[i].online && (!cpus[i].cur || &cpus[i] == this_cpu()))

@@ -795,6 +795,43 @@ static void quota_together(void)
 	discard(outer);
 }
 
+/* A silo that runs on one CPU alone gets its new turns also when another CPU finds that they are
+ * due: ours, where a timer fires all the time. Time in which it had none left does not count. */
+static void quota_elsewhere(void)
+{
+	struct silo_info before, after;
+	handle_t bounded, other;
+	struct spawned s[2];
+	bool waits = false;
+
+	if (core_cpus() < 2)
+		core_skip("one CPU");
+	bounded = TAKE(below(core_silo, 1001, LIMIT_AFFINITY, 2));
+	other = TAKE(below(core_silo, 1002, LIMIT_AFFINITY, 2));
+	quota_set(bounded, 500, 2000);
+	run(bounded);
+	run(other);
+	OK(sys_thread_affinity(core_thread, 1));
+	core_spawn(&s[0], "spin", NULL, bounded, NULL, 0);
+	core_spawn(&s[1], "spin", NULL, other, NULL, 0);
+	for (unsigned i = 0; i < 8 && !waits; i++) {
+		uint64_t end = time_in(400 * NS_PER_MS);
+
+		OK(sys_silo_info(bounded, &before));
+		while (time_now() < end)
+			OK(sys_thread_sleep(time_in(20 * NS_PER_US)));
+		OK(sys_silo_info(bounded, &after));
+		waits = after.cpu_ns == before.cpu_ns &&
+			after.throttled_ns - before.throttled_ns < 200 * NS_PER_MS;
+	}
+	OK(sys_thread_affinity(core_thread, UINT64_MAX));
+	spawn_discard(&s[0]);
+	spawn_discard(&s[1]);
+	core_silo_end(bounded);
+	core_silo_end(other);
+	CHECK(!waits);
+}
+
 static void affinity_narrowed(void)
 {
 	handle_t outer, inner;
@@ -851,6 +888,7 @@ const struct core_test core_tests[] = {
 	{"shares_narrowed", shares_narrowed},
 	{"quota_refused", quota_refused},
 	{"quota_together", quota_together},
+	{"quota_elsewhere", quota_elsewhere},
 	{"affinity_narrowed", affinity_narrowed},
 	{NULL, NULL},
 };
