@@ -484,10 +484,11 @@ static inline struct thread *choose(struct cpu *c, struct sched_entity *charged)
 	return next;
 }
 
-/* From the last charge on: a slice when others wait, at most what the quota leaves. */
+/* From the last charge on: a slice when others wait, at most what the quota leaves. With a quota
+ * always: who begins to wait later relies on an end that there is (share_among). */
 static inline void slice_begin(struct cpu *c, const struct silo *payer)
 {
-	if (anyone_ready())
+	if (anyone_ready() || unlikely(payer->quotas))
 		c->slice_end = arch_time_at(c->since) + SLICE_NS;
 	if (unlikely(payer->quotas) && !payer->held) {
 		uint64_t end = quota_end(payer, arch_time_at(c->since));
