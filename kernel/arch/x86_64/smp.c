@@ -9,7 +9,7 @@
 #include "log.h"
 #include "private.h"
 
-#define START_TIMEOUT_NS 500000000ull
+#define START_TIMEOUT_NS 3000000000ull /* an emulated one may be slow to get its turn */
 #define INIT_DELAY_US	 10000
 #define STARTUP_DELAY_US 200
 #define APIC_ID_ALL	 255
