@@ -91,9 +91,6 @@ static inline void receive(struct thread *cur, struct object *source, uint64_t d
 	if (source->type == OBJ_QUEUE) {
 		if (queue_receive_ready(queue_of(source), cur))
 			return;
-	} else if (channel_of(source)->watch) {
-		REGS_RESULT(&cur->regs) = (uint64_t)-EBUSY;
-		return;
 	} else if (channel_pending(channel_of(source)) &&
 		   channel_deliver(channel_of(source), cur)) {
 		return;
@@ -121,7 +118,11 @@ static inline int source_find(struct thread *cur, handle_t h, struct object **so
 	if (c->object->type != OBJ_QUEUE && c->object->type != OBJ_CHANNEL)
 		return -EINVAL;
 	*source = c->object;
-	return c->rights & (c->object->type == OBJ_QUEUE ? RIGHT_WAIT : RIGHT_READ) ? 0 : -EACCES;
+	if (c->object->type == OBJ_QUEUE)
+		return c->rights & RIGHT_WAIT ? 0 : -EACCES;
+	if (unlikely(!(c->rights & RIGHT_READ)))
+		return -EACCES;
+	return unlikely(channel_of(c->object)->watch) ? -EBUSY : 0;
 }
 
 void sys_ipc_reply_wait(struct thread *cur)
@@ -141,7 +142,8 @@ void sys_ipc_reply_wait(struct thread *cur)
 			err = answer_deliver(cur, client, REGS_ARG1(r));
 	}
 	if (unlikely(err)) {
-		REGS_RESULT(r) = (uint64_t)(int64_t)err;
+		/* EAGAIN says that the wait found nothing, so that the answer was sent. */
+		REGS_RESULT(r) = (uint64_t)(int64_t)(err == -EAGAIN ? -EBUSY : err);
 		return;
 	}
 	if (likely(reply != REPLY_NONE))
