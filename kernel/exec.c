@@ -6,6 +6,8 @@
  *
  * All that can fail comes first: until the table is replaced, nothing has changed.
  * The process keeps its account, whatever the new address space is charged to.
+ * A limit needs no place to spare: the new thread may have the caller's, and the
+ * old handles the process's. Until those have gone, usage is one above it.
  */
 #include "process_private.h"
 #include "memory.h"
@@ -13,13 +15,36 @@
 #include "silo.h"
 #include "syscall.h"
 
+static int successor_make(struct thread *cur, struct aspace *as, const struct thread_args *a,
+			  struct thread **t)
+{
+	int err;
+
+	account_uncharge(cur->object.account, RES_THREADS, 1);
+	cur->process->thread_count--;
+	err = thread_make(cur->process, as, a, t);
+	cur->process->thread_count++;
+	account_recharge(cur->object.account, RES_THREADS, 1);
+	return err;
+}
+
+static int grave_make(struct process *p, struct process **grave)
+{
+	struct process_args none = {0};
+	int err;
+
+	account_uncharge(p->object.account, RES_PROCESSES, 1);
+	err = process_make(p->silo, p->aspace, &none, grave);
+	account_recharge(p->object.account, RES_PROCESSES, 1);
+	return err;
+}
+
 /* The handles that do not stay go to a nameless process that is cleared like any dead one. */
 static int table_replace(struct process *p)
 {
-	struct process_args none = {0};
 	struct handle_table old;
 	struct process *grave;
-	int err = process_make(p->silo, p->aspace, &none, &grave);
+	int err = grave_make(p, &grave);
 
 	if (err)
 		return err;
@@ -56,7 +81,7 @@ int64_t sys_process_exec(struct thread *cur, uaddr_t args)
 	if (cur->dying) /* killed on another CPU meanwhile: nobody would end the successor */
 		return -ESRCH;
 	as = container_of(ao, struct aspace, object);
-	err = thread_make(p, as, &a.thread, &t);
+	err = successor_make(cur, as, &a.thread, &t);
 	if (err)
 		return err;
 	object_get(&as->object);

@@ -401,6 +401,28 @@ static void exec(void)
 	core_close(queue);
 }
 
+/* The successor takes the place of who makes it. */
+static void exec_at_the_limit(void)
+{
+	uint64_t limits[LIMIT_KEYS] = {
+		[LIMIT_PROCESSES] = 1, [LIMIT_THREADS] = 2, [LIMIT_PROCESS_THREADS] = 2};
+	handle_t silo = core_silo_make(1041, 0, limits), signal = TAKE(sys_signal_create(0));
+	struct spawn_handle handles[] = {{"stay", signal, RIGHTS_SAME, 0, 0},
+					 {"go", signal, RIGHTS_SAME, 0, 0}};
+	struct silo_info info, before;
+	struct spawned s;
+
+	OK(sys_silo_info(silo, &before));
+	core_spawn(&s, "exec", NULL, silo, handles, 2);
+	core_expect(&s, 33);
+	core_returns(silo, &before);
+	OK(sys_silo_info(silo, &info));
+	CHECK_EQ(info.usage[RES_PROCESSES], 0);
+	CHECK_EQ(info.usage[RES_THREADS], 0);
+	core_silo_end(silo);
+	core_close(signal);
+}
+
 /* The successor goes round and round, with no more pledges than were chosen for it. */
 static int role_exec_on(void)
 {
@@ -696,6 +718,7 @@ const struct core_test core_tests[] = {
 	{"inherit", inherit},
 	{"inherit_without_grant", inherit_without_grant},
 	{"exec", exec},
+	{"exec_at_the_limit", exec_at_the_limit},
 	{"exec_keeps", exec_keeps},
 	{"pledge", pledge},
 	{"capability", capability},
