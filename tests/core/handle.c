@@ -339,6 +339,36 @@ static int role_revoke(void)
 	return 7;
 }
 
+static int64_t call_result;
+
+static void call_once(uint64_t sender)
+{
+	struct ipc_msg m = {0};
+
+	call_result = ipc_call((handle_t)sender, &m, core_soon());
+}
+
+/* An answer with such a handle is not sent: EBUSY, as EAGAIN is the wait's, after the answer. */
+static void nothing_answers(handle_t vmo)
+{
+	handle_t channel = TAKE(sys_channel_create());
+	handle_t sender = TAKE(sys_channel_sender(channel, 1, CORE_SENDER, REPLY_NONE));
+	struct core_native client;
+	struct ipc_msg m;
+
+	core_native_start(&client, call_once, sender);
+	CHECK_EQ(ipc_wait(channel, &m, core_soon()), IPC_MESSAGE);
+	m.tag = MSG_HANDLES(1);
+	message_page()->handles[0] = vmo;
+	REFUSED(ipc_reply_wait(channel, &m, DEADLINE_NOW, REPLY_CURRENT), EBUSY);
+	m.tag = 0;
+	CHECK_EQ(ipc_reply_wait(channel, &m, DEADLINE_NOW, REPLY_CURRENT), -EAGAIN);
+	core_native_join(&client);
+	CHECK_EQ(call_result, 0);
+	core_close(sender);
+	core_close(channel);
+}
+
 /* All that would make more below a handle that is being revoked. */
 static void nothing_derives(handle_t vmo, handle_t sender)
 {
@@ -357,6 +387,7 @@ static void nothing_derives(handle_t vmo, handle_t sender)
 	REFUSED(ipc_call(sender, &m, DEADLINE_NOW), EAGAIN);
 	OK(sys_handle_flags(vmo, HANDLE_INHERIT, 0));
 	REFUSED(sys_process_create(core_silo, aspace, &args), EAGAIN);
+	nothing_answers(vmo);
 	core_close(aspace);
 	core_close(queue);
 }

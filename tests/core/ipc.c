@@ -133,40 +133,13 @@ static void receiver_first(void)
 	core_close(channel);
 }
 
-static void revoke_run(uint64_t handle)
-{
-	OK(sys_handle_revoke((handle_t)handle));
-}
-
-/* Stop a thread in the middle of a revoke; false: it was done before, and has ended. */
-static bool revoke_half(struct core_native *n, handle_t h, uint64_t after)
-{
-	int64_t copy, err;
-
-	for (unsigned i = 0; i < 8000; i++)
-		(void)TAKE(sys_handle_dup(h, RIGHTS_SAME));
-	core_native_start(n, revoke_run, h);
-	OK(sys_thread_sleep(time_in(after)));
-	err = sys_thread_suspend(n->thread);
-	copy = sys_handle_dup(h, RIGHTS_SAME);
-	if (copy == -EAGAIN)
-		return true;
-	core_close(TAKE(copy));
-	if (!err)
-		OK(sys_thread_resume(n->thread));
-	core_native_join(n);
-	return false;
-}
-
 /* Only what the wait may say comes after the answer: with EBUSY it was not sent. */
 static void answered_or_not(void)
 {
 	handle_t channel = TAKE(sys_channel_create()), queue = TAKE(sys_queue_create());
-	handle_t sender = sender_make(channel, 1), gift = TAKE(sys_signal_create(0));
-	static struct core_native revoker;
+	handle_t sender = sender_make(channel, 1);
 	struct ipc_msg m = {0};
 	int64_t watch;
-	bool half = false;
 
 	caller_init(&one, sender);
 	core_native_make(&one.native, call_run, (uint64_t)&one);
@@ -177,19 +150,10 @@ static void answered_or_not(void)
 	m.w[0]++;
 	REFUSED(ipc_reply_wait(channel, &m, DEADLINE_NOW, REPLY_CURRENT), EBUSY);
 	OK(sys_queue_remove(queue, (uint64_t)watch));
-	for (unsigned i = 1; i < 50 && !half; i++)
-		half = revoke_half(&revoker, gift, i * 20 * NS_PER_US);
-	CHECK(half);
-	m.tag = MSG_HANDLES(1);
-	message_page()->handles[0] = gift;
-	REFUSED(ipc_reply_wait(channel, &m, DEADLINE_NOW, REPLY_CURRENT), EBUSY);
-	OK(sys_thread_resume(revoker.thread));
-	core_native_join(&revoker);
 	m.tag = 0;
 	CHECK_EQ(ipc_reply_wait(channel, &m, DEADLINE_NOW, REPLY_CURRENT), -EAGAIN);
 	core_native_join(&one.native); /* with EAGAIN it was */
 	CHECK_EQ(one.result, 0);
-	core_close(gift);
 	core_close(queue);
 	core_close(sender);
 	core_close(channel);
