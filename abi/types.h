@@ -96,6 +96,8 @@ _Static_assert(sizeof(struct handle_info) == 40, "handle_info");
 /* ---- memory ------------------------------------------------------------ */
 enum vmo_kind { VMO_ANON, VMO_WIRED, VMO_CONTIGUOUS, VMO_PHYSICAL, VMO_PAGER, VMO_KINDS };
 
+#define VMO_RESIDENT 1u /* vmo_read: only what is there */
+
 struct vmo_info {
 	uint32_t kind;
 	uint32_t flags;

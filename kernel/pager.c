@@ -90,7 +90,7 @@ int64_t pager_wait(struct vmo *v, uint64_t page, uint32_t access, struct thread 
 	if (t->pager_error && t->pager_vmo == v && t->pager_page == page)
 		return error_report(t);
 	t->pager_error = 0;
-	if (list_empty(&p->watches) || t->object.id == p->server)
+	if (!pager_lives(v) || t->object.id == p->server)
 		return -EIO;
 	if (p->timeout && __builtin_add_overflow(arch_now(), p->timeout, &deadline))
 		deadline = DEADLINE_NEVER;
@@ -117,6 +117,7 @@ int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout, u
 		kmem_free(p, sizeof(*p));
 		return -ENOMEM;
 	}
+	p->vmo = v;
 	list_init(&p->watches);
 	list_init(&p->waiting);
 	list_add_tail(&p->watches, &p->watch->source_node);
@@ -135,11 +136,15 @@ static void all_fail(struct pager *p)
 
 void pager_watch_ended(struct watch *w)
 {
+	struct pager *p;
+
 	if (list_empty(&w->source_node))
 		return;
 	/* The list head is the pager's own: a watch of this kind is alone in it. */
-	all_fail(container_of(w->source_node.next, struct pager, watches));
+	p = container_of(w->source_node.next, struct pager, watches);
+	all_fail(p);
 	list_del(&w->source_node);
+	vmo_abandon(p->vmo);
 }
 
 void pager_destroy(struct vmo *v)

@@ -147,9 +147,10 @@ int64_t sys_vmo_resize(struct thread *cur, handle_t vmo, uint64_t size)
 
 /* ---- read and write ---------------------------------------------------------- */
 
-/* Copy within one page, in the direction of `access` (PROT_R: out of the VMO). */
+/* Copy within one page, in the direction of `access` (PROT_R: out of the VMO). Without `waiter` a
+ * pager's page that is missing is -EAGAIN. */
 static int64_t page_transfer(struct thread *cur, struct vmo *v, uint64_t at, uint64_t n,
-			     uint64_t user, uint32_t access)
+			     uint64_t user, uint32_t access, struct thread *waiter)
 {
 	uint64_t page = at >> PAGE_SHIFT, offset = at & (PAGE_SIZE - 1);
 	struct vmo_page p;
@@ -157,7 +158,7 @@ static int64_t page_transfer(struct thread *cur, struct vmo *v, uint64_t at, uin
 
 	if (access == PROT_R && v->kind == VMO_ANON && !index_get(&v->index, page))
 		return copy_out(cur, (uaddr_t){user}, zero_page, n);
-	err = vmo_page_get(v, page, access, cur, &p);
+	err = vmo_page_get(v, page, access, waiter, &p);
 	if (err)
 		return err;
 	if (access == PROT_R)
@@ -168,8 +169,9 @@ static int64_t page_transfer(struct thread *cur, struct vmo *v, uint64_t at, uin
 /* What is copied stays copied: a call that is run again, in the next slice or after a pager has
  * served it, finds in its arguments what is left. */
 static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint64_t user,
-			uint64_t len, uint32_t access)
+			uint64_t len, uint32_t access, uint32_t flags)
 {
+	struct thread *waiter = flags & VMO_RESIDENT ? NULL : cur;
 	struct slice s = {SLICE_CALL};
 	uint64_t done = 0;
 	struct vmo *v;
@@ -178,14 +180,16 @@ static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint6
 
 	if (err)
 		return err;
-	if (v->registers || (access == PROT_W && v->read_only))
+	if (v->registers || (access == PROT_W && v->read_only) || flags & ~VMO_RESIDENT)
 		return -EINVAL;
+	if (!waiter && v->pager && !pager_lives(v))
+		return -EIO;
 	while (!err && done < len) {
 		uint64_t n = PAGE_SIZE - ((offset + done) & (PAGE_SIZE - 1));
 
 		n = n < len - done ? n : len - done;
-		if (slice_take(&s, COST_PTE + (int64_t)n / 4))
-			err = page_transfer(cur, v, offset + done, n, user + done, access);
+		if (slice_take(&s, COST_PTE + (int64_t)n / 8))
+			err = page_transfer(cur, v, offset + done, n, user + done, access, waiter);
 		else
 			err = K_RESTART;
 		done += err ? 0 : n;
@@ -200,14 +204,15 @@ static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint6
 	return err;
 }
 
-int64_t sys_vmo_read(struct thread *cur, handle_t vmo, uint64_t offset, uaddr_t out, uint64_t len)
+int64_t sys_vmo_read(struct thread *cur, handle_t vmo, uint64_t offset, uaddr_t out, uint64_t len,
+		     uint32_t flags)
 {
-	return transfer(cur, vmo, offset, out.a, len, PROT_R);
+	return transfer(cur, vmo, offset, out.a, len, PROT_R, flags);
 }
 
 int64_t sys_vmo_write(struct thread *cur, handle_t vmo, uint64_t offset, uaddr_t in, uint64_t len)
 {
-	return transfer(cur, vmo, offset, in.a, len, PROT_W);
+	return transfer(cur, vmo, offset, in.a, len, PROT_W, 0);
 }
 
 int64_t sys_vmo_commit(struct thread *cur, handle_t vmo, uint64_t offset, uint64_t len)

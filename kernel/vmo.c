@@ -233,6 +233,8 @@ void vmo_destroy(struct object *o)
 	struct slice s = {SLICE_DESTROY};
 
 	assert(list_empty(&v->mappings) && !v->pins);
+	list_del(&v->dying); /* it may be on its way to be emptied */
+	list_init(&v->dying);
 	if (v->pager)
 		pager_destroy(v);
 	if (!vmo_free_slice(v, &s) && !v->parked)
@@ -252,10 +254,36 @@ void vmo_unpark(struct vmo *v)
 	end_later(v);
 }
 
+void vmo_abandon(struct vmo *v)
+{
+	if (v->mapping_count)
+		return;
+	list_del(&v->dying);
+	end_later(v);
+}
+
+/* Frames that readers hold of a server's cache would be missed by its successor. Who maps the VMO
+ * keeps what it sees. */
+static bool vmo_empty_slice(struct vmo *v, struct slice *s)
+{
+	uint64_t next = 0, dropped = 0;
+
+	if (!v->mapping_count && !vmo_drop(v, 0, UINT64_MAX, false, s, &next, &dropped))
+		return false;
+	list_del(&v->dying);
+	list_init(&v->dying);
+	return true;
+}
+
+static bool vmo_cleanup_slice(struct vmo *v, struct slice *s)
+{
+	return v->object.refs ? vmo_empty_slice(v, s) : vmo_free_slice(v, s);
+}
+
 bool vmo_cleanup(struct slice *s)
 {
 	while (!list_empty(&dying))
-		if (!vmo_free_slice(list_first(&dying, struct vmo, dying), s))
+		if (!vmo_cleanup_slice(list_first(&dying, struct vmo, dying), s))
 			return true;
 	return false;
 }

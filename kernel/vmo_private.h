@@ -11,6 +11,7 @@
 #define VMO_SIZE_MAX (1ull << 40)
 
 struct pager {
+	struct vmo *vmo;     /* [const] whose it is */
 	struct list watches; /* the one watch, by source_node; empty: its queue is gone */
 	struct watch *watch;
 	struct list waiting; /* threads in THREAD_PAGER, thread.node; they hold no reference */
@@ -36,7 +37,7 @@ struct vmo {
 	bool (*release)(struct vmo *v, void *arg, struct slice *s);
 	void *release_arg;
 	bool parked;	   /* destroyed, but for its frames */
-	struct list dying; /* while it is taken apart in slices */
+	struct list dying; /* while it is taken apart, or emptied, in slices */
 };
 
 struct vmo_page {
@@ -95,7 +96,15 @@ bool vmo_cleanup(struct slice *s);			     /* dying VMOs; true: there are more */
 void vmo_unmap_pages(struct vmo *v, uint64_t base, uint64_t mask);
 void vmo_protect_pages(struct vmo *v, uint64_t base, uint64_t mask);
 
+/* vmo.c: its pager has gone, and nobody can put a page in again: what is there goes, too, unless it
+ * is mapped. */
+void vmo_abandon(struct vmo *v);
+
 /* pager.c */
+static inline bool pager_lives(const struct vmo *v)
+{
+	return !list_empty(&v->pager->watches);
+}
 must_check int64_t pager_wait(struct vmo *v, uint64_t page, uint32_t access, struct thread *t);
 must_check int pager_make(struct vmo *v, struct queue *q, uint64_t key, uint64_t timeout,
 			  uint64_t server);

@@ -14,7 +14,7 @@ int spawn_read(const struct spawn_image *image, uint64_t offset, void *to, uint6
 	if (offset > image->len || len > image->len - offset)
 		return -ENOEXEC;
 	if (!image->bytes)
-		return (int)sys_vmo_read(image->vmo, image->offset + offset, to, len);
+		return (int)sys_vmo_read(image->vmo, image->offset + offset, to, len, 0);
 	memcpy(to, (const uint8_t *)image->bytes + offset, len);
 	return 0;
 }

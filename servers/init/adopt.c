@@ -70,7 +70,7 @@ static bool state_find(struct init *init, struct kept *list, unsigned count)
 		uint32_t head[2];
 
 		if (list[i].type != OBJ_VMO || list[i].handle == init->archive ||
-		    sys_vmo_read(list[i].handle, 0, head, sizeof(head)) < 0)
+		    sys_vmo_read(list[i].handle, 0, head, sizeof(head), 0) < 0)
 			continue;
 		if (head[0] != INIT_STATE_MAGIC || head[1] != INIT_STATE_VERSION ||
 		    state_map(init, list[i].handle))

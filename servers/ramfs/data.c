@@ -150,7 +150,7 @@ static int contents_copy(struct ram_node *n, handle_t to)
 		return n->size ? (int)sys_vmo_write(to, 0, from, n->size) : 0;
 	for (; done < n->size && !err; done += piece) {
 		piece = n->size - done < PIECE ? n->size - done : PIECE;
-		err = (int)sys_vmo_read(n->vmo, done, bounce, piece);
+		err = (int)sys_vmo_read(n->vmo, done, bounce, piece, 0);
 		if (!err)
 			err = (int)sys_vmo_write(to, done, bounce, piece);
 	}
@@ -306,12 +306,12 @@ int ram_read(struct p9_request *req, struct ram_node *n, uint64_t offset, uint32
 	if (map)
 		return p9_respond_data(req, map + offset, count);
 	if (count <= PIECE) {
-		err = (int)sys_vmo_read(n->vmo, offset, bounce, count);
+		err = (int)sys_vmo_read(n->vmo, offset, bounce, count, 0);
 		return err ? err : p9_respond_data(req, bounce, count);
 	}
 	for (; done < count; done += piece) {
 		piece = count - done < PIECE ? count - done : PIECE;
-		err = (int)sys_vmo_read(n->vmo, offset + done, bounce, piece);
+		err = (int)sys_vmo_read(n->vmo, offset + done, bounce, piece, 0);
 		if (!err)
 			err = p9_request_put(req, done, bounce, piece);
 		if (err == -EOPNOTSUPP && done == 0)

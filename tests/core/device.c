@@ -126,7 +126,7 @@ static void dma_memory(void)
 	vmo = TAKE(sys_vmo_create_contiguous(device, PAGES(4), PAGES(4)));
 	OK(sys_vmo_info(vmo, &vi));
 	CHECK(vi.bus != 0 && vi.bus % PAGES(4) == 0);
-	OK(sys_vmo_read(vmo, PAGES(4) - 8, &zero, 8));
+	OK(sys_vmo_read(vmo, PAGES(4) - 8, &zero, 8, 0));
 	CHECK_EQ(zero, 0);
 	OK(sys_device_info(device, &info));
 	CHECK_EQ(info.dma_used, PAGES(4));

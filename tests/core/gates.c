@@ -71,7 +71,7 @@ static void vmo(void)
 
 	GATE(vmo, RIGHT_READ, sys_vmo_clone(h, 0, PAGE_SIZE));
 	GATE(vmo, RIGHT_MANAGE, sys_vmo_resize(h, PAGE_SIZE));
-	GATE(vmo, RIGHT_READ, sys_vmo_read(h, 0, out.bytes, 1));
+	GATE(vmo, RIGHT_READ, sys_vmo_read(h, 0, out.bytes, 1, 0));
 	GATE(vmo, RIGHT_WRITE, sys_vmo_write(h, 0, out.bytes, 1));
 	GATE(vmo, RIGHT_WRITE, sys_vmo_commit(h, 0, PAGE_SIZE));
 	GATE(vmo, RIGHT_WRITE, sys_vmo_decommit(h, 0, PAGE_SIZE));

@@ -108,7 +108,7 @@ static void revoke_unmaps(void)
 	CHECK_EQ(*(volatile char *)at, 9);
 	OK(sys_handle_revoke(vmo));
 	REFUSED(sys_process_read(core_process, (uint64_t)at, &byte, 1), EFAULT);
-	OK(sys_vmo_read(vmo, 0, &byte, 1));
+	OK(sys_vmo_read(vmo, 0, &byte, 1, 0));
 	CHECK_EQ(byte, 9);
 	core_close(vmo);
 }

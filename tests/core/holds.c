@@ -73,7 +73,7 @@ static int role_read_without_memory(void)
 	while (sys_signal_create(0) >= 0)
 		made++;
 	CHECK(made);
-	OK(sys_vmo_read(zeros, 0, (void *)base, READ_LEN));
+	OK(sys_vmo_read(zeros, 0, (void *)base, READ_LEN, 0));
 	return 1;
 }
 

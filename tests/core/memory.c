@@ -49,18 +49,20 @@ static void read_write(void)
 	handle_t reader = TAKE(sys_handle_dup(vmo, RIGHT_READ));
 	char out[16], zero[16] = {0};
 
-	OK(sys_vmo_read(vmo, 0, out, sizeof(out)));
+	OK(sys_vmo_read(vmo, 0, out, sizeof(out), 0));
 	CHECK(memcmp(out, zero, sizeof(out)) == 0);
 	CHECK_EQ(committed(vmo), 0); /* reading commits nothing */
 	OK(sys_vmo_write(vmo, PAGE_SIZE - 8, "across a page.", 15));
-	OK(sys_vmo_read(vmo, PAGE_SIZE - 8, out, 15));
+	OK(sys_vmo_read(vmo, PAGE_SIZE - 8, out, 15, 0));
 	CHECK(memcmp(out, "across a page.", 15) == 0);
 	CHECK_EQ(committed(vmo), PAGES(2));
 	REFUSED(sys_vmo_write(reader, 0, "x", 1), EACCES);
-	REFUSED(sys_vmo_read(vmo, PAGES(3), out, 1), EINVAL);
-	REFUSED(sys_vmo_read(vmo, PAGES(3) - 1, out, 2), EINVAL);
-	REFUSED(sys_vmo_read(vmo, UINT64_MAX, out, 2), EINVAL);
-	REFUSED(sys_vmo_read(vmo, 0, (void *)16, 1), EFAULT);
+	REFUSED(sys_vmo_read(vmo, PAGES(3), out, 1, 0), EINVAL);
+	REFUSED(sys_vmo_read(vmo, PAGES(3) - 1, out, 2, 0), EINVAL);
+	REFUSED(sys_vmo_read(vmo, UINT64_MAX, out, 2, 0), EINVAL);
+	REFUSED(sys_vmo_read(vmo, 0, (void *)16, 1, 0), EFAULT);
+	REFUSED(sys_vmo_read(vmo, 0, out, 1, VMO_RESIDENT << 1), EINVAL);
+	OK(sys_vmo_read(vmo, PAGES(2), out, 1, VMO_RESIDENT)); /* absent: zeros */
 	REFUSED(sys_vmo_write(vmo, 0, (void *)16, 1), EFAULT);
 	core_close(reader);
 	core_close(vmo);
@@ -77,7 +79,7 @@ static void commit_decommit(void)
 	OK(sys_vmo_write(vmo, PAGES(2), &byte, 1));
 	OK(sys_vmo_decommit(vmo, PAGES(2), PAGES(1)));
 	CHECK_EQ(committed(vmo), PAGES(2));
-	OK(sys_vmo_read(vmo, PAGES(2), &byte, 1));
+	OK(sys_vmo_read(vmo, PAGES(2), &byte, 1, 0));
 	CHECK_EQ(byte, 0);
 	REFUSED(sys_vmo_commit(vmo, PAGES(8), PAGES(1)), EINVAL);
 	CHECK_EQ(committed(wired), PAGES(2));
@@ -122,16 +124,43 @@ static void clone(void)
 	OK(sys_vmo_write(vmo, PAGES(1), a, 2));
 	copy = TAKE(sys_vmo_clone(vmo, 0, PAGES(2)));
 	*(volatile char *)at = 'B'; /* the mapped side writes */
-	OK(sys_vmo_read(copy, 0, b, 2));
+	OK(sys_vmo_read(copy, 0, b, 2, 0));
 	CHECK_EQ(b[0], 'A');
 	OK(sys_vmo_write(copy, PAGES(1), "C", 1)); /* and the other */
 	CHECK_EQ(((volatile char *)at)[PAGES(1)], 'A');
 	REFUSED(sys_vmo_clone(vmo, PAGES(1), PAGES(2)), EINVAL);
 	core_unmap((void *)at, PAGES(2));
 	core_close(vmo);
-	OK(sys_vmo_read(copy, 0, b, 2)); /* outlives its origin */
+	OK(sys_vmo_read(copy, 0, b, 2, 0)); /* outlives its origin */
 	CHECK_EQ(b[0], 'A');
 	core_close(copy);
+}
+
+/* Copies of many words meet pages that are not there: those are made, or the copy ends. */
+static void long_copies(void)
+{
+	handle_t vmo = TAKE(sys_vmo_create(PAGES(4), VMO_ANON));
+	handle_t fresh = TAKE(sys_vmo_create(PAGES(5), VMO_ANON));
+	static uint8_t pattern[PAGES(4)];
+	int64_t at = map_at(core_aspace, fresh, 0, 0, PAGES(5), PROT_R | PROT_W);
+	uint8_t *to = (uint8_t *)at + 2003;
+
+	CHECK(at > 0);
+	for (unsigned i = 0; i < sizeof(pattern); i++)
+		pattern[i] = (uint8_t)(i * 7 + (i >> 8));
+	OK(sys_vmo_write(vmo, 0, pattern, sizeof(pattern)));
+	OK(sys_vmo_read(vmo, 5, to, PAGES(4) - 5 - 3, 0));
+	CHECK(!memcmp(to, pattern + 5, PAGES(4) - 5 - 3));
+	CHECK_EQ(to[PAGES(4) - 8], 0);
+	core_unmap((uint8_t *)at + PAGES(2), PAGES(1));
+	REFUSED(sys_vmo_read(vmo, 0, to, PAGES(4), 0), EFAULT);
+	REFUSED(sys_vmo_write(vmo, 0, to, PAGES(4)), EFAULT);
+	OK(sys_vmo_read(vmo, 0, to, PAGES(2) - 2003, 0));
+	CHECK(!memcmp(to, pattern, PAGES(2) - 2003));
+	core_unmap((void *)at, PAGES(2));
+	core_unmap((uint8_t *)at + PAGES(3), PAGES(2));
+	core_close(fresh);
+	core_close(vmo);
 }
 
 static void map_errors(void)
@@ -427,7 +456,7 @@ static void stale_tlb(void)
 			 at);
 		words[1] = 0;
 		OK(sys_vmo_write(gone, 0, words, sizeof(words)));
-		OK(sys_vmo_read(gone, 0, words, sizeof(words)));
+		OK(sys_vmo_read(gone, 0, words, sizeof(words), 0));
 		CHECK_EQ(words[1], 0);
 	}
 	__atomic_store_n(&race_stop, 1, __ATOMIC_RELEASE);
@@ -440,6 +469,7 @@ static void stale_tlb(void)
 const struct core_test core_tests[] = {
 	{"create_refused", create_refused},
 	{"read_write", read_write},
+	{"long_copies", long_copies},
 	{"commit_decommit", commit_decommit},
 	{"resize", resize},
 	{"clone", clone},

@@ -61,7 +61,7 @@ static void read_call(uint64_t offset)
 {
 	uint8_t byte = 0;
 
-	read_result = sys_vmo_read(read_vmo, offset, &byte, 1);
+	read_result = sys_vmo_read(read_vmo, offset, &byte, 1, 0);
 	touch_value = byte;
 }
 
@@ -159,6 +159,73 @@ static void dead_pager(void)
 	pager_shut(&p);
 }
 
+/* A read that does not wait: whole, or an error; the dead pager's pages are not shown. */
+static void resident_reads(void)
+{
+	static uint8_t got[SIZE];
+	uint8_t bytes[2] = {44, 45};
+	struct pager_request request;
+	struct event event;
+	struct pager p;
+
+	pager_open(&p, 0);
+	OK(sys_vmo_write(p.source, PAGES(1) - 1, bytes, 2));
+	REFUSED(sys_vmo_read(p.vmo, 0, got, 1, VMO_RESIDENT), EAGAIN);
+	REFUSED(sys_vmo_read(p.vmo, 0, got, 1, VMO_RESIDENT << 1), EINVAL);
+	CHECK_EQ(sys_queue_wait(p.queue, &event, 1, 0), -ETIMEDOUT); /* nobody was asked */
+	CHECK_EQ(sys_pager_next(p.vmo, &request, 1), 0);
+	OK(sys_pager_supply(p.vmo, 0, PAGES(2), p.source, 0));
+	OK(sys_vmo_read(p.vmo, PAGES(1) - 1, got, 2, VMO_RESIDENT));
+	CHECK(!memcmp(got, bytes, 2));
+	REFUSED(sys_vmo_read(p.vmo, PAGES(2) - 1, got, 2, VMO_RESIDENT), EAGAIN);
+	REFUSED(sys_vmo_read(p.vmo, SIZE - 1, got, 2, VMO_RESIDENT), EINVAL);
+	OK(sys_pager_supply(p.vmo, PAGES(2), PAGES(6), p.source, PAGES(2)));
+	OK(sys_vmo_read(p.vmo, 0, got, SIZE, VMO_RESIDENT));
+	CHECK(!memcmp(got + PAGES(1) - 1, bytes, 2));
+	CHECK_EQ(sys_pager_evict(p.vmo, PAGES(3), PAGES(1)), 1);
+	REFUSED(sys_vmo_read(p.vmo, 0, got, SIZE, VMO_RESIDENT), EAGAIN);
+	OK(sys_vmo_read(p.vmo, 0, got, PAGES(3), VMO_RESIDENT));
+	core_close(p.queue);
+	p.queue = HANDLE_NONE;
+	REFUSED(sys_vmo_read(p.vmo, 0, got, 1, VMO_RESIDENT), EIO);
+	pager_shut(&p);
+}
+
+static uint64_t committed(handle_t vmo)
+{
+	struct vmo_info info = {0};
+
+	OK(sys_vmo_info(vmo, &info));
+	return info.committed;
+}
+
+/* What a dead pager had supplied goes back, unless somebody looks at it. */
+static void abandoned(void)
+{
+	struct pager mapped, plain;
+	uint64_t deadline = core_soon();
+	uint8_t byte = 46, *at;
+
+	pager_open(&mapped, 0);
+	pager_open(&plain, 0);
+	OK(sys_vmo_write(mapped.source, 0, &byte, 1));
+	OK(sys_pager_supply(mapped.vmo, 0, SIZE, mapped.source, 0));
+	OK(sys_pager_supply(plain.vmo, 0, SIZE, plain.source, 0));
+	OK(sys_vmo_write(plain.vmo, PAGES(1), &byte, 1)); /* dirty: nobody could write it back */
+	at = map_vmo(mapped.vmo, PROT_R);
+	core_close(mapped.queue);
+	core_close(plain.queue);
+	mapped.queue = plain.queue = HANDLE_NONE;
+	while (committed(plain.vmo) && time_now() < deadline)
+		(void)!sys_thread_yield();
+	CHECK_EQ(committed(plain.vmo), 0);
+	CHECK_EQ(committed(mapped.vmo), SIZE);
+	CHECK_EQ(*(volatile uint8_t *)at, 46);
+	core_unmap(at, SIZE);
+	pager_shut(&mapped);
+	pager_shut(&plain);
+}
+
 /* A program that faults on a page that never comes dies of it, and says so. */
 static int role_touch(void)
 {
@@ -249,7 +316,7 @@ static void shared_frames(void)
 	pager_open(&p, 0);
 	OK(sys_pager_supply(p.vmo, PAGES(2), PAGES(1), p.source, PAGES(5)));
 	OK(sys_vmo_write(p.vmo, PAGES(2) + 3, &byte, 1));
-	OK(sys_vmo_read(p.source, PAGES(5) + 3, &got, 1));
+	OK(sys_vmo_read(p.source, PAGES(5) + 3, &got, 1, 0));
 	CHECK_EQ(got, 9);
 	pager_shut(&p);
 }
@@ -260,6 +327,8 @@ const struct core_test core_tests[] = {
 	{"fail_request", fail_request},
 	{"late_pager", late_pager},
 	{"dead_pager", dead_pager},
+	{"resident_reads", resident_reads},
+	{"abandoned", abandoned},
 	{"fault_reason", fault_reason},
 	{"dirty_evict", dirty_evict},
 	{"pager_rights", rights},

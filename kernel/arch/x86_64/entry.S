@@ -384,9 +384,12 @@ trap_ist:
 	call trap_fatal
 
 /* ---- copies to and from programs ---- */
-/* arch_copy_*(dst, src, len, fault): bytes not copied. A fault inside counts the 64-byte block
- * that it stopped in as not copied; trap_kernel puts its address in %rax. */
+/* arch_copy_*(dst, src, len, fault): bytes not copied. A fault inside counts the word, or 64-byte
+ * block, that it stopped in as not copied; trap_kernel puts its address in %rax. A long copy has a
+ * string instruction: one for each word, where the loop has two and a half. */
+	.set COPY_LONG, 512
 	.globl arch_copy_in, arch_copy_out, copy_begin, copy_end, copy_fault
+	.globl copy_long, copy_long_fault
 	.balign 16
 arch_copy_in:
 arch_copy_out:
@@ -394,6 +397,8 @@ arch_copy_out:
 copy_begin:
 	cmp $64, %rdx
 	jb 2f
+	cmp $COPY_LONG, %rdx
+	jae copy_long
 1:	mov (%rsi), %rax
 	mov %rax, (%rdi)
 	mov 8(%rsi), %rax
@@ -425,21 +430,35 @@ copy_begin:
 	cmp $8, %rdx
 	jae 3b
 4:	test %rdx, %rdx
-	jz copy_end
+	jz copy_done
 5:	movb (%rsi), %al
 	movb %al, (%rdi)
 	inc %rsi
 	inc %rdi
 	dec %rdx
 	jnz 5b
-copy_end:
+copy_done:
 	user_access_off
 	xor %eax, %eax
 	ret
+copy_long:
+	mov %rcx, %r8
+	mov %rdx, %rcx
+	shr $3, %rcx
+	and $7, %edx
+	rep movsq				/* a fault in it leaves what is to do in %rcx */
+	mov %r8, %rcx
+	jmp 4b
+copy_end:
 copy_fault:
 	user_access_off
 	mov %rax, (%rcx)
 	mov %rdx, %rax
+	ret
+copy_long_fault:
+	user_access_off
+	mov %rax, (%r8)
+	lea (%rdx,%rcx,8), %rax
 	ret
 
 	/* Where a call goes with the lock held: its fast path, or slow_call. */

@@ -38,7 +38,7 @@ struct gate {
 static struct gate idt[256];
 static bool stopping; /* a CPU panicked and wants the others still */
 extern char trap_stubs[];
-extern char copy_begin[], copy_end[], copy_fault[];
+extern char copy_begin[], copy_end[], copy_fault[], copy_long[], copy_long_fault[];
 
 void idt_setup(void)
 {
@@ -156,7 +156,7 @@ static bool copy_fixup(struct regs *r)
 	if ((r->vector != TRAP_PAGE && r->vector != TRAP_PROTECTION) || address >= USER_HI)
 		return false;
 	r->rax = address;
-	r->rip = (uint64_t)copy_fault;
+	r->rip = (uint64_t)(r->rip < (uint64_t)copy_long ? copy_fault : copy_long_fault);
 	return true;
 }
 

@@ -65,7 +65,7 @@ static int both_have(struct p9_file *f, uint32_t vmo, uint64_t at, const char *w
 	char file[3] = "", memory[3] = "";
 	uint32_t len = sizeof(file);
 
-	if (p9_client_pread(f, file, len, at) != len || sys_vmo_read(vmo, at, memory, len) < 0)
+	if (p9_client_pread(f, file, len, at) != len || sys_vmo_read(vmo, at, memory, len, 0) < 0)
 		return -EIO;
 	done++;
 	return memcmp(file, want, len) || memcmp(memory, want, len) ? -EBADMSG : 0;
@@ -84,7 +84,7 @@ static int moved(struct p9_file *f, uint32_t vmo)
 
 	/* It outgrows its memory: the object stays as it was, the file has both. */
 	if (p9_client_pwrite(f, "four", 4, 1 << 20) != 4 || p9_client_pwrite(f, "six", 3, 0) != 3 ||
-	    sys_vmo_read(vmo, 0, text, 3) < 0)
+	    sys_vmo_read(vmo, 0, text, 3, 0) < 0)
 		return -EIO;
 	if (memcmp(text, "two", 3))
 		return -EBADMSG;

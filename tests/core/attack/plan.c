@@ -39,7 +39,7 @@ const struct plan plans[] = {
 	PLAN(vmo_clone, "Voz", OBJ_VMO, 0),
 	PLAN(vmo_info, "Vp", 0, 0),
 	PLAN(vmo_resize, "Vz", 0, 0),
-	PLAN(vmo_read, "Vopb", 0, 0),
+	PLAN(vmo_read, "Vopbk", 0, 0),
 	PLAN(vmo_write, "Vopb", 0, 0),
 	PLAN(vmo_commit, "Voz", 0, 0),
 	PLAN(vmo_decommit, "Voz", 0, 0),
