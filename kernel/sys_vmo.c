@@ -166,6 +166,15 @@ static int64_t page_transfer(struct thread *cur, struct vmo *v, uint64_t at, uin
 	return copy_in(cur, (char *)phys_to_virt(p.pa) + offset, (uaddr_t){user}, n);
 }
 
+/* The frame of a page of an indexed VMO, or 0. The leaf in hand stays one as long as the lock is
+ * held: a fault of the copy may add to the index, and takes nothing out. */
+static inline paddr_t page_near(struct vmo *v, uint64_t page, const struct index_node **leaf)
+{
+	if (!*leaf || !index_of(page))
+		*leaf = index_leaf(&v->index, page);
+	return *leaf ? ENTRY_FRAME((*leaf)->slot[index_of(page)]) : 0;
+}
+
 /* What is copied stays copied: a call that is run again, in the next slice or after a pager has
  * served it, finds in its arguments what is left. */
 static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint64_t user,
@@ -173,6 +182,7 @@ static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint6
 {
 	struct thread *waiter = flags & VMO_RESIDENT ? NULL : cur;
 	struct slice s = {SLICE_CALL};
+	const struct index_node *leaf = NULL;
 	uint64_t done = 0;
 	struct vmo *v;
 	int64_t err = vmo_range(cur, vmo, access == PROT_R ? RIGHT_READ : RIGHT_WRITE, offset, len,
@@ -185,13 +195,17 @@ static int64_t transfer(struct thread *cur, handle_t vmo, uint64_t offset, uint6
 	if (!waiter && v->pager && !pager_lives(v))
 		return -EIO;
 	while (!err && done < len) {
-		uint64_t n = PAGE_SIZE - ((offset + done) & (PAGE_SIZE - 1));
+		uint64_t at = offset + done, n = PAGE_SIZE - (at & (PAGE_SIZE - 1));
+		paddr_t pa;
 
 		n = n < len - done ? n : len - done;
-		if (slice_take(&s, COST_PTE + (int64_t)n / 8))
-			err = page_transfer(cur, v, offset + done, n, user + done, access, waiter);
-		else
+		if (!slice_take(&s, COST_PTE + (int64_t)n / 8))
 			err = K_RESTART;
+		else if (access == PROT_R && (pa = page_near(v, at >> PAGE_SHIFT, &leaf)))
+			err = copy_out(cur, (uaddr_t){user + done},
+				       (char *)phys_to_virt(pa) + (at & (PAGE_SIZE - 1)), n);
+		else
+			err = page_transfer(cur, v, at, n, user + done, access, waiter);
 		done += err ? 0 : n;
 	}
 	if (err == K_RESTART) {
