@@ -17,6 +17,9 @@
  * The rest is reported as -ERESTART, and may or may not have been done. -EPIPE: the session is
  * dead for good; open files report it, paths are resolved again once, past the dead mount.
  *
+ * A file that is read much may be read from its server's cache, without a call (pages.c). That
+ * takes a handle, which goes with the file, or when the process has no room for another one.
+ *
  * Threads: the client's own tables are guarded by the lock hooks (NULL: one thread). One file is
  * used by one thread at a time. No lock is held during a call. Who may lie: servers, in every
  * byte of a reply; a reply that does not fit its request is -EPROTO.
@@ -30,6 +33,7 @@
 #define P9_LINKS_MAX 40	  /* symbolic links in one path */
 #define P9_TRIES     4u	  /* of a harmless message */
 #define P9_FULL_MAX  4096 /* bytes in a path with its NUL */
+#define P9_PAGES_MAX 16u  /* files of a client whose pages it holds */
 
 /* One call. */
 struct p9_rpc {
@@ -59,6 +63,11 @@ struct p9_link_ops {
 	int (*adopt)(struct p9_link *link, uint32_t handle, struct p9_link **out);
 	/* Drop a handle that came beside a reply. */
 	void (*drop)(struct p9_link *link, uint32_t handle);
+	/* Copy out of memory whose handle (kind PAGES) came beside a reply, waiting for nobody. 0:
+	 * all of it; -EAGAIN: not now; -EFAULT: out; else the handle is of no use any more. NULL:
+	 * such handles are not asked for. */
+	int (*copy)(struct p9_link *link, uint32_t handle, uint64_t offset, void *out,
+		    uint32_t len);
 	/* The last user is gone. */
 	void (*close)(struct p9_link *link);
 };
@@ -94,7 +103,24 @@ struct p9_client {
 	void (*unlock)(void *arg);
 	void *lock_arg;
 	struct p9_file *spare; /* memory of a file that was closed, or NULL; taken by exchange */
+	struct p9_file *pages[P9_PAGES_MAX]; /* who holds pages or asks for them; of the tables */
 	uint64_t calls, restarts, reopened, remounted; /* counted */
+	uint64_t copied;			       /* reads without a call; counted */
+};
+
+/* A file's pages, read without its server: pages.c. */
+enum p9_pages_state {
+	P9_PAGES_REST,	/* reads go to the server */
+	P9_PAGES_DUE,	/* the next one asks for the pages, or tries them again */
+	P9_PAGES_READY, /* they are tried */
+};
+struct p9_pages {
+	uint32_t handle; /* 0: none. Taken by exchange: another thread may have to close it */
+	uint32_t wait;	 /* large reads until the next look; 0: none is due */
+	uint32_t pause;	 /* what wait will be when that is in vain */
+	bool slot;	 /* the file stands in client.pages */
+	uint8_t state;	 /* enum p9_pages_state */
+	uint64_t size;	 /* of the file */
 };
 
 struct p9_file {
@@ -108,6 +134,7 @@ struct p9_file {
 	int lost;	     /* it could not be opened again, for this reason, which stays */
 	uint64_t offset;     /* of p9_client_read, write, readdir */
 	uint64_t timeout_ns; /* from the client; may be changed */
+	struct p9_pages pages;
 	uint32_t path_len;
 	uint32_t path_room; /* bytes at path */
 	char path[];	    /* absolute, without links */

@@ -97,7 +97,29 @@ void p9_file_dealloc(struct p9_client *c, struct p9_file *f);
 P9_MUST int p9_file_new(struct p9_client *c, struct p9_conn *conn, uint32_t fid,
 			uint32_t generation, const char *path, uint32_t path_len,
 			struct p9_file **out);
+static inline uint64_t p9_file_deadline(const struct p9_file *f)
+{
+	return f->timeout_ns ? p9_deadline(f->client, f->timeout_ns) : UINT64_MAX;
+}
 /* One message about f (t->fid is filled in), and f2 if not NULL (*fid2 is). harmless: may be done
- * twice. */
+ * twice. rpc->deadline 0: the file's. */
 P9_MUST int p9_file_call(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struct p9_tmsg *t,
 			 struct p9_rmsg *r, struct p9_rpc *rpc, bool harmless);
+
+/* pages.c */
+#define P9_PAGES_LARGE 1024u /* bytes of a read that counts */
+void p9_pages_init(struct p9_file *f);
+/* A read of a file whose pages.state is not REST. Bytes read; 0: by a message, with *deadline if
+ * that is not 0. */
+uint32_t p9_pages_read(struct p9_file *f, void *buf, uint32_t len, uint64_t offset,
+		       uint64_t *deadline);
+/* A message has read so much that it counts. */
+static inline void p9_pages_count(struct p9_file *f)
+{
+	if (f->pages.wait && !--f->pages.wait)
+		f->pages.state = P9_PAGES_DUE;
+}
+/* Before the file is closed, or when its pages are of no use any more. */
+void p9_pages_drop(struct p9_file *f);
+/* The process has no room for a handle: close those of all files. False: there were none. */
+bool p9_pages_drop_all(struct p9_client *c);

@@ -225,6 +225,7 @@ enum p9_handle_kind {
 	P9_HANDLE_VMO,	       /* arg: protections wanted (PROT_*); value: size in bytes */
 	P9_HANDLE_SIGNAL,      /* arg: bits of interest; value: the word now */
 	P9_HANDLE_DEVICE,      /* arg: silo that will drive it; value: requester id (devd) */
+	P9_HANDLE_PAGES,       /* arg: 0; value: size in bytes */
 };
 /* Bits of a readiness word. */
 #define P9_READY_READ	1u

@@ -43,8 +43,8 @@ static int reply_check(struct p9_link *link, const struct p9_tmsg *t, struct p9_
 	return 0;
 }
 
-static inline int link_call(struct p9_link *link, const struct p9_tmsg *t, struct p9_rmsg *r,
-			    struct p9_rpc *rpc)
+static inline __attribute__((always_inline)) int
+link_call(struct p9_link *link, const struct p9_tmsg *t, struct p9_rmsg *r, struct p9_rpc *rpc)
 {
 	uint32_t cap;
 	void *frame = link->ops->frame(link, &cap);
@@ -112,6 +112,22 @@ int p9_link_attach(struct p9_link *link, uint32_t msize, const char *uname, cons
 	return p9_link_call(link, &t, &r, &rpc);
 }
 
+/* Was it perhaps refused, or not answered, for want of room for a handle that it brings? What was
+ * made is gone then. */
+static bool handle_matters(const struct p9_tmsg *t)
+{
+	return brings_handle((uint8_t)(t->type + 1)) &&
+	       !(t->type == P9_TGETHANDLE && t->gethandle.kind == P9_HANDLE_PAGES);
+}
+
+static __attribute__((noinline, cold)) int call_roomy(struct p9_client *c, struct p9_conn *conn,
+						      const struct p9_tmsg *t, struct p9_rmsg *r,
+						      struct p9_rpc *rpc)
+{
+	return handle_matters(t) && p9_pages_drop_all(c) ? p9_link_call(conn->link, t, r, rpc)
+							 : -EMFILE;
+}
+
 int p9_conn_call(struct p9_client *c, struct p9_conn *conn, struct p9_tmsg *t, struct p9_rmsg *r,
 		 struct p9_rpc *rpc)
 {
@@ -122,6 +138,8 @@ int p9_conn_call(struct p9_client *c, struct p9_conn *conn, struct p9_tmsg *t, s
 	if (conn->dead)
 		return -EPIPE;
 	err = link_call(conn->link, t, r, rpc);
+	if (__builtin_expect(err == -EMFILE, 0))
+		err = call_roomy(c, conn, t, r, rpc);
 	if (err == -EPIPE)
 		conn->dead = true;
 	return err;
@@ -344,7 +362,8 @@ int p9_mount_connect(struct p9_client *c, struct p9_conn *from, uint32_t handle,
 	c->calls++;
 	do { /* harmless: a session that was made is gone */
 		err = p9_link_call(connector, &t, &r, &rpc);
-	} while (err == -ERESTART && ++tries < P9_TRIES);
+	} while ((err == -ERESTART && ++tries < P9_TRIES) ||
+		 (err == -EMFILE && p9_pages_drop_all(c)));
 	if (!err)
 		err = rpc.handle ? connector->ops->adopt(connector, rpc.handle, &session) : -EPROTO;
 	if (connector->ops->close)

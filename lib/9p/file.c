@@ -63,6 +63,7 @@ int p9_file_new(struct p9_client *c, struct p9_conn *conn, uint32_t fid, uint32_
 	f->lost = 0;
 	f->offset = 0;
 	f->timeout_ns = c->timeout_ns;
+	p9_pages_init(f);
 	f->path_len = path_len;
 	memcpy(f->path, path, path_len);
 	f->path[path_len] = '\0';
@@ -177,7 +178,8 @@ int p9_file_call(struct p9_file *f, struct p9_file *f2, uint32_t *fid2, struct p
 	bool lost;
 	int err;
 
-	rpc->deadline = f->timeout_ns ? p9_deadline(f->client, f->timeout_ns) : UINT64_MAX;
+	if (!rpc->deadline)
+		rpc->deadline = p9_file_deadline(f);
 	do {
 		err = file_try(f, f2, fid2, t, r, rpc, &lost);
 	} while (__builtin_expect(lost, 0) && ++tries < P9_TRIES && (err != -ERESTART || harmless));
@@ -201,7 +203,9 @@ static uint32_t io_clip(const struct p9_file *f, uint64_t len)
 	return len < most ? (uint32_t)len : most;
 }
 
-static int64_t io_read(struct p9_file *f, uint8_t type, void *buf, uint64_t len, uint64_t offset)
+static inline __attribute__((always_inline)) int64_t io_read(struct p9_file *f, uint8_t type,
+							     void *buf, uint64_t len,
+							     uint64_t offset, uint64_t deadline)
 {
 	struct p9_tmsg t;
 	struct p9_rmsg r;
@@ -213,19 +217,30 @@ static int64_t io_read(struct p9_file *f, uint8_t type, void *buf, uint64_t len,
 	t.type = type;
 	t.read.offset = offset;
 	t.read.count = io_clip(f, len);
-	rpc = (struct p9_rpc){.out = buf, .out_max = t.read.count};
+	rpc = (struct p9_rpc){.out = buf, .out_max = t.read.count, .deadline = deadline};
 	err = p9_file_call(f, NULL, NULL, &t, &r, &rpc, true);
 	return err ? err : (int64_t)rpc.out_len;
 }
 
 int64_t p9_client_pread(struct p9_file *f, void *buf, uint64_t len, uint64_t offset)
 {
-	return io_read(f, P9_TREAD, buf, len, offset);
+	uint64_t deadline = 0;
+	int64_t n;
+
+	if (f->pages.state) {
+		n = p9_pages_read(f, buf, io_clip(f, len), offset, &deadline);
+		if (n)
+			return n;
+	}
+	n = io_read(f, P9_TREAD, buf, len, offset, deadline);
+	if (n >= (int64_t)P9_PAGES_LARGE)
+		p9_pages_count(f);
+	return n;
 }
 
 int64_t p9_client_readdir(struct p9_file *f, void *buf, uint32_t len)
 {
-	return io_read(f, P9_TREADDIR, buf, len, f->offset);
+	return io_read(f, P9_TREADDIR, buf, len, f->offset, 0);
 }
 
 int64_t p9_client_pwrite(struct p9_file *f, const void *buf, uint64_t len, uint64_t offset)
@@ -351,8 +366,10 @@ int p9_client_remove(struct p9_file *f)
 {
 	struct p9_tmsg t = {.type = P9_TREMOVE};
 	struct p9_rmsg r;
-	int err = call(f, &t, &r, false);
+	int err;
 
+	p9_pages_drop(f);
+	err = call(f, &t, &r, false);
 	if (err)
 		p9_conn_clunk(f->client, f->conn, f->fid);
 	else
@@ -365,6 +382,7 @@ int p9_client_close(struct p9_file *f)
 {
 	if (!f)
 		return 0;
+	p9_pages_drop(f); /* first, so that the server sees that they are not used */
 	p9_conn_clunk(f->client, f->conn, f->fid);
 	file_free(f);
 	return 0;

@@ -247,6 +247,18 @@ static int gethandle_vmo_check(struct p9_request *req)
 	return p9_rights_check(req, rights, 0);
 }
 
+/* What can be read only. */
+static int gethandle_pages_check(struct p9_request *req)
+{
+	const struct p9_fid *fid = req->fid;
+
+	if (req->t.gethandle.arg)
+		return -EINVAL;
+	if (!fid->open || (fid->oflags & P9_O_ACCMODE) == P9_O_WRONLY)
+		return -EBADF;
+	return p9_rights_check(req, RIGHT_MMAP | RIGHT_READ, 0);
+}
+
 int p9_run_gethandle(struct p9_request *req)
 {
 	const struct p9_ops *ops = req->session->server->ops;
@@ -259,6 +271,8 @@ int p9_run_gethandle(struct p9_request *req)
 		return gethandle_session(req);
 	if (kind == P9_HANDLE_VMO)
 		err = gethandle_vmo_check(req);
+	else if (kind == P9_HANDLE_PAGES)
+		err = gethandle_pages_check(req);
 	else if (kind != P9_HANDLE_SIGNAL && kind != P9_HANDLE_DEVICE)
 		err = -EINVAL;
 	if (err)

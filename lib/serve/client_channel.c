@@ -84,6 +84,13 @@ static void link_drop(struct p9_link *link, uint32_t handle)
 	sys_handle_close(handle);
 }
 
+static int link_copy(struct p9_link *link, uint32_t handle, uint64_t offset, void *out,
+		     uint32_t len)
+{
+	(void)link;
+	return (int)sys_vmo_read(handle, offset, out, len, VMO_RESIDENT);
+}
+
 static void link_close(struct p9_link *link)
 {
 	struct channel_link *l = (struct channel_link *)link;
@@ -97,6 +104,7 @@ static const struct p9_link_ops link_ops = {
 	.rpc = link_rpc,
 	.adopt = link_adopt,
 	.drop = link_drop,
+	.copy = link_copy,
 	.close = link_close,
 };
 

@@ -3,13 +3,15 @@
 ifeq ($(filter 9p_codec,$(UNIT)),)
 9p-rig := tests/unit/9p_rig.c tests/unit/9p_local.c tests/unit/9p_memfs.c
 
-UNIT += 9p_codec 9p_server 9p_legacy 9p_stream 9p_tree 9p_client 9p_share
+UNIT += 9p_codec 9p_server 9p_legacy 9p_stream 9p_tree 9p_client 9p_pages 9p_share
 9p_codec-srcs := tests/unit/9p_codec.c
 9p_server-srcs := tests/unit/9p_server.c $(9p-rig)
 9p_legacy-srcs := tests/unit/9p_legacy.c $(9p-rig)
 9p_stream-srcs := tests/unit/9p_stream.c $(9p-rig)
 9p_tree-srcs := tests/unit/9p_tree.c tests/unit/9p_local.c
 9p_client-srcs := tests/unit/9p_client.c $(9p-rig)
+9p_pages-srcs := tests/unit/9p_pages.c $(9p-rig)
+9p_pages-libs := 9p
 9p_codec-libs := 9p
 9p_server-libs := 9p
 9p_legacy-libs := 9p

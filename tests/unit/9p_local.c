@@ -109,8 +109,11 @@ static void handle_close(struct local_world *w, uint32_t handle)
 	struct p9_session *session;
 	uint64_t id;
 
-	if (handle >= LOCAL_HANDLES) /* not a sender: a test's number for memory or a signal */
+	if (handle >= LOCAL_HANDLES) { /* not a sender: a test's number for memory or a signal */
+		if (w->dropped)
+			w->dropped(w->copy_arg, handle);
 		return;
+	}
 	s = w->handles[handle].server;
 	if (!s)
 		abort();
@@ -280,11 +283,28 @@ static void link_close(struct p9_link *link)
 	free(l);
 }
 
+static int link_copy(struct p9_link *link, uint32_t handle, uint64_t offset, void *out,
+		     uint32_t len)
+{
+	struct local_world *w = ((struct local_link *)link)->world;
+
+	return w->copy(w->copy_arg, handle, offset, out, len);
+}
+
 static const struct p9_link_ops local_link_ops = {
 	.frame = link_frame,
 	.rpc = link_rpc,
 	.adopt = link_adopt,
 	.drop = link_drop,
+	.close = link_close,
+};
+
+static const struct p9_link_ops copying_link_ops = {
+	.frame = link_frame,
+	.rpc = link_rpc,
+	.adopt = link_adopt,
+	.drop = link_drop,
+	.copy = link_copy,
 	.close = link_close,
 };
 
@@ -294,7 +314,8 @@ struct p9_link *local_link(struct local_world *w, uint32_t handle)
 
 	if (!l || !w->handles[handle].server)
 		abort();
-	l->link = (struct p9_link){&local_link_ops, P9_DIALECT_LOCAL, 65536};
+	l->link = (struct p9_link){w->copy ? &copying_link_ops : &local_link_ops, P9_DIALECT_LOCAL,
+				   65536};
 	l->world = w;
 	l->handle = handle;
 	w->links_live++;

@@ -50,6 +50,11 @@ struct local_world {
 	/* Let the server of a kept request go on. False: nothing to do, the call times out. */
 	bool (*pump)(void *arg);
 	void *pump_arg;
+	/* Memory behind handles that are no senders, of links made from now on; NULL: there is
+	 * none. */
+	int (*copy)(void *arg, uint32_t handle, uint64_t offset, void *out, uint32_t len);
+	void (*dropped)(void *arg, uint32_t handle); /* or NULL */
+	void *copy_arg;
 	uint32_t handles_live, links_live;
 };
 
