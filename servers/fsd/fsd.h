@@ -231,7 +231,7 @@ struct inode {
 	uint64_t run_at;     /* its first block */
 	handle_t vmo;
 	void *watch;	       /* sys.c's */
-	struct p9_peer *payer; /* of the VMO: who asked for it first */
+	struct p9_peer *payer; /* of the VMO: who asked for it first, as long as it is used */
 	uint32_t supplied;     /* pages that stand in it */
 	uint32_t fault_next, fault_window;
 };
@@ -269,6 +269,8 @@ struct reader {
 	uint64_t next;	 /* offset that a sequential read has */
 	uint32_t window; /* pages; 0: not sequential */
 	uint32_t ahead;	 /* page up to which reads were started */
+	bool again;	 /* what it read last had been read before */
+	bool pages;	 /* it has the file's memory object to read from */
 };
 
 static inline uint32_t file_pages(const struct inode *n);
@@ -287,6 +289,14 @@ extern const struct p9_ops fsd_ops;
  */
 /* A handle of a loaded file's VMO with what prot (PROT_*) allows. */
 FSD_MUST int file_vmo(struct p9_request *req, struct inode *n, uint32_t prot, handle_t *out);
+/* The same to read from; -EAGAIN: what the reader reads is not worth it yet. */
+FSD_MUST int file_pages_give(struct p9_request *req, struct inode *n, struct reader *r,
+			     handle_t *out);
+/* One who reads from the VMO has had to ask for [offset, offset + len): put it in, and what
+ * follows, as far as it has been read before. */
+void file_offer(struct fsd *f, struct inode *n, uint64_t offset, uint32_t len);
+/* Nobody has the file open any more: who paid for its VMO does so no longer if nobody uses it. */
+void vmo_idle(struct fsd *f, struct inode *n);
 /* The kernel says that pages are wanted. */
 void file_faults(struct fsd *f, struct inode *n);
 /* Take the page and its neighbours out of their VMO. */
@@ -321,7 +331,7 @@ int session_restore(struct p9_session *s, struct p9_fid *fid);
  */
 struct fsd_counters {
 	uint64_t ios, io_bytes, io_errors, reissued, drivers;
-	uint64_t reads, read_hits, faults, supplied, evicted, taken, waits, expired;
+	uint64_t reads, read_hits, faults, supplied, offered, evicted, taken, waits, expired;
 };
 
 struct fsd {

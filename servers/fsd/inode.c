@@ -117,6 +117,8 @@ void inode_put(struct fsd *f, struct inode *n)
 {
 	if (--n->refs)
 		return;
+	if (n->payer)
+		vmo_idle(f, n);
 	idle_add(f, n);
 	if (f->idle_count > INODES_KEPT)
 		idle_trim(f);

@@ -313,9 +313,12 @@ static int op_gethandle(struct p9_request *req, struct p9_fid *fid, enum p9_hand
 {
 	struct inode *n = fid->node;
 
-	if (kind != P9_HANDLE_VMO || !n->loaded || !inode_is(n, P9_S_IFREG))
+	if ((kind != P9_HANDLE_VMO && kind != P9_HANDLE_PAGES) || !n->loaded ||
+	    !inode_is(n, P9_S_IFREG))
 		return -EOPNOTSUPP;
 	*value = n->info.size;
+	if (kind == P9_HANDLE_PAGES)
+		return fid->aux ? file_pages_give(req, n, fid->aux, handle) : -EIO;
 	return file_vmo(req, n, (uint32_t)arg, handle);
 }
 

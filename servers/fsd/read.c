@@ -4,21 +4,26 @@
  *
  * A read whose pages are all there is answered at once, in one piece if they lie side by side in
  * the pool. Else it is kept, and each run hands on what has come since.
+ *
+ * Who has the file's memory object, too, asks for what he does not find in it: vmo.c.
  */
 #include <errno.h>
 #include "servers/fsd/fsd.h"
 
-/* The longest piece of [offset, offset + len) that is there and lies in one piece of the pool. */
+/* The longest piece of [offset, offset + len) that is there and lies in one piece of the pool.
+ * *again: its last page had been read before. */
 static uint32_t piece_find(struct fsd *f, const struct inode *n, uint64_t offset, uint32_t len,
-			   const uint8_t **data, struct page **missing)
+			   const uint8_t **data, struct page **missing, bool *again)
 {
 	uint32_t index = (uint32_t)(offset >> FSD_SHIFT), at = offset & (FSD_PAGE - 1), got;
 	struct page *p = page_find(f, n->info.ino, index);
 
 	*missing = p;
+	*again = false;
 	if (!p || p->state != PAGE_VALID)
 		return 0;
 	*data = (const uint8_t *)page_data(f, p) + at;
+	*again = p->seen;
 	page_touch(p);
 	for (got = FSD_PAGE - at; got < len; got += FSD_PAGE) {
 		struct page *next = p + 1;
@@ -26,6 +31,7 @@ static uint32_t piece_find(struct fsd *f, const struct inode *n, uint64_t offset
 		if (next == f->page + f->pages || next->state != PAGE_VALID ||
 		    next->ino != n->info.ino || next->index != ++index)
 			break;
+		*again = next->seen;
 		page_touch(next);
 		p = next;
 	}
@@ -46,12 +52,12 @@ static int read_run(struct fsd *f, struct job *j)
 {
 	struct page *p;
 	const uint8_t *data;
-	bool asked = false;
+	bool asked = false, again;
 
 	while (j->read.done < j->read.count) {
 		uint64_t offset = j->read.offset + j->read.done;
 		uint32_t left = j->read.count - j->read.done;
-		uint32_t n = piece_find(f, j->read.inode, offset, left, &data, &p);
+		uint32_t n = piece_find(f, j->read.inode, offset, left, &data, &p, &again);
 		int err;
 
 		if (n) {
@@ -81,12 +87,12 @@ static int read_run(struct fsd *f, struct job *j)
 
 /* Everything is there: one look, one answer. 0: it is not. */
 static int read_at_once(struct fsd *f, struct p9_request *req, struct inode *n, uint64_t offset,
-			uint32_t count)
+			uint32_t count, bool *again)
 {
 	const uint8_t *data;
 	struct page *p;
 
-	if (piece_find(f, n, offset, count, &data, &p) != count)
+	if (piece_find(f, n, offset, count, &data, &p, again) != count)
 		return 0;
 	return p9_respond_data(req, data, count);
 }
@@ -105,10 +111,12 @@ int op_read(struct p9_request *req, struct p9_fid *fid, uint64_t offset, uint32_
 	if (offset >= n->info.size || !count)
 		return 0;
 	count = count < n->info.size - offset ? count : (uint32_t)(n->info.size - offset);
-	result = read_at_once(f, req, n, offset, count);
+	result = read_at_once(f, req, n, offset, count, &r->again);
 	if (result) {
 		f->count.read_hits++;
 		reader_note(f, n, r, offset, count);
+		if (r->pages)
+			file_offer(f, n, offset, count);
 		disk_kick(f);
 		return result;
 	}
@@ -120,5 +128,7 @@ int op_read(struct p9_request *req, struct p9_fid *fid, uint64_t offset, uint32_
 	if (result && result != -EAGAIN)
 		return result;
 	reader_note(f, n, r, offset, count);
+	if (r->pages)
+		file_offer(f, n, offset, count);
 	return job_start(f, &j);
 }

@@ -7,6 +7,12 @@
  * of them is gone: the VMO is looked at when its inode would be forgotten.
  *
  * Faults in sequence double what is supplied and read ahead, as reads do.
+ *
+ * Who reads a file much gets its VMO to read from, with READ alone: the disk does not change, so
+ * its bytes and its size are what a Tread would find. He reads what is in the VMO and asks for the
+ * rest, and that is put in when he does, if it had been read before: a page that is read once never
+ * stands in a VMO for it. What the clock has taken out he asks for, so that the pages which are in
+ * use are seen to be.
  */
 #include <errno.h>
 #include "servers/fsd/fsd.h"
@@ -16,7 +22,8 @@
 #define EVICT_MAX   64u
 #define FAULT_BATCH 32u
 
-/* Whoever asks first pays, until nobody uses it. Who has had his share may have let go of some. */
+/* Whoever asks first pays, until it is seen that nobody uses it. Who has had his share may have let
+ * go of some. */
 static int vmo_charge(struct fsd *f, struct p9_request *req, struct p9_peer **payer)
 {
 	int err = p9_request_charge(req, VMO_COST, payer);
@@ -36,7 +43,6 @@ static int vmo_make(struct fsd *f, struct p9_request *req, struct inode *n)
 
 	if (f->vmo_count >= VMOS_MAX)
 		inodes_reclaim(f);
-	f->server = req->session->server;
 	err = vmo_charge(f, req, &payer);
 	if (err)
 		return err;
@@ -50,48 +56,78 @@ static int vmo_make(struct fsd *f, struct p9_request *req, struct inode *n)
 	return 0;
 }
 
-int file_vmo(struct p9_request *req, struct inode *n, uint32_t prot, handle_t *out)
+static int vmo_give(struct p9_request *req, struct inode *n, uint32_t rights, handle_t *out)
 {
 	struct fsd *f = req->session->server->ctx;
-	int err = n->vmo ? 0 : vmo_make(f, req, n);
 	int64_t h;
+	int err = 0;
 
+	f->server = req->session->server;
+	if (!n->vmo)
+		err = vmo_make(f, req, n);
+	else if (!n->payer)
+		err = vmo_charge(f, req, &n->payer);
 	if (err)
 		return err;
-	h = fsd_vmo_dup(n,
-			RIGHT_READ | RIGHT_MAP | RIGHT_GRANT | (prot & PROT_X ? RIGHT_EXECUTE : 0));
+	h = fsd_vmo_dup(n, rights);
 	if (h < 0)
 		return (int)h;
 	*out = (handle_t)h;
 	return 0;
 }
 
+int file_vmo(struct p9_request *req, struct inode *n, uint32_t prot, handle_t *out)
+{
+	uint32_t rights = RIGHT_READ | RIGHT_MAP | RIGHT_GRANT;
+
+	return vmo_give(req, n, rights | (prot & PROT_X ? RIGHT_EXECUTE : 0), out);
+}
+
+int file_pages_give(struct p9_request *req, struct inode *n, struct reader *r, handle_t *out)
+{
+	int err = r->again ? vmo_give(req, n, RIGHT_READ | RIGHT_GRANT, out) : -EAGAIN;
+
+	r->pages = !err;
+	return err;
+}
+
+void vmo_idle(struct fsd *f, struct inode *n)
+{
+	if (fsd_vmo_used(n))
+		return;
+	p9_peer_uncharge(f->server, n->payer, VMO_COST);
+	n->payer = NULL;
+}
+
 /* ---- supply ------------------------------------------------------------------------------------
  */
 
-/* Pages from index on, at most max, that are there, not supplied, and side by side in the pool. */
+/* Pages from index on, at most max, that are there, not supplied, and side by side in the pool;
+ * with `seen`, that have been read. */
 static uint32_t run_find(struct fsd *f, const struct inode *n, uint32_t index, uint32_t max,
-			 struct page **first)
+			 bool seen, struct page **first)
 {
 	struct page *p = page_find(f, n->info.ino, index);
 	uint32_t count = 0;
 
 	*first = p;
 	while (p && count < max && p < f->page + f->pages && p->state == PAGE_VALID &&
-	       !p->supplied && p->ino == n->info.ino && p->index == index + count) {
+	       !p->supplied && (p->seen || !seen) && p->ino == n->info.ino &&
+	       p->index == index + count) {
 		count++;
 		p++;
 	}
 	return count;
 }
 
-static int supply(struct fsd *f, struct inode *n, uint32_t index, uint32_t max, uint32_t *end)
+static int supply(struct fsd *f, struct inode *n, uint32_t index, uint32_t max, bool seen,
+		  uint32_t *end)
 {
 	struct page *p;
 	uint32_t count;
 
 	*end = index;
-	while (max && (count = run_find(f, n, *end, max, &p))) {
+	while (max && (count = run_find(f, n, *end, max, seen, &p))) {
 		uint64_t at = (uint64_t)(p - f->page) << FSD_SHIFT;
 		int64_t r = fsd_supply(f, n, (uint64_t)*end << FSD_SHIFT,
 				       (uint64_t)count << FSD_SHIFT, at);
@@ -106,6 +142,28 @@ static int supply(struct fsd *f, struct inode *n, uint32_t index, uint32_t max, 
 		max -= count;
 	}
 	return 0;
+}
+
+void file_offer(struct fsd *f, struct inode *n, uint64_t offset, uint32_t len)
+{
+	uint32_t index = (uint32_t)(offset >> FSD_SHIFT), stop = index + SUPPLY_MAX, end;
+	uint32_t last = (uint32_t)((offset + len - 1) >> FSD_SHIFT);
+	const struct page *p;
+
+	while (index < stop) {
+		p = page_find(f, n->info.ino, index);
+		if (!p || p->state != PAGE_VALID || !p->seen)
+			break;
+		if (p->supplied) {
+			if (index++ >= last)
+				break; /* what follows was put in with it */
+			continue;
+		}
+		if (supply(f, n, index, stop - index, true, &end) || end == index)
+			break;
+		f->count.offered += end - index;
+		index = end;
+	}
 }
 
 /* A fault at `index` starts: what is it a part of? */
@@ -151,7 +209,8 @@ static int fault_run(struct fsd *f, struct job *j)
 	if (p->supplied)
 		return 0;
 	page_touch(p);
-	r = supply(f, n, index, n->fault_window < SUPPLY_MAX ? n->fault_window : SUPPLY_MAX, &end);
+	r = supply(f, n, index, n->fault_window < SUPPLY_MAX ? n->fault_window : SUPPLY_MAX, false,
+		   &end);
 	if (r)
 		return (int)r;
 	n->fault_next = end;

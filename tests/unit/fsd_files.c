@@ -369,6 +369,89 @@ static void vmo_share(void **state)
 	rig_close(r);
 }
 
+/* What is read again is read from the file's memory object; what is read once is not in it. */
+static void pages_read(void **state)
+{
+	struct p9_file *file;
+	uint64_t copied, calls;
+	struct inode *n;
+	struct rig *r;
+	uint8_t piece[4096];
+
+	(void)state;
+	make_image("-b 4096");
+	r = rig_open(image, POOL, false);
+	compare_data(r, "odd", 4096);
+	assert_int_equal(r->f.vmo_count, 0);
+	assert_int_equal(r->client.copied, 0);
+	compare_data(r, "odd", 4096);
+	assert_int_equal(r->f.vmo_count, 1);
+	copied = r->client.copied;
+	assert_in_range(copied, 40, 70);
+	compare_data(r, "odd", 5000); /* and the last page is not whole */
+	assert_in_range(r->client.copied - copied, 40, 60);
+	assert_int_equal(p9_client_open(&r->client, "/odd", P9_O_RDONLY, 0, &file), 0);
+	n = inode_known(&r->f, (uint32_t)file->qid.path);
+	assert_null(n->payer); /* nobody has used it meanwhile */
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(p9_client_pread(file, piece, 4096, i * 4096), 4096);
+	assert_int_equal(r->vmo[n->vmo - FSD_VMO_HANDLE].clients, 1);
+	calls = r->client.calls;
+	assert_int_equal(p9_client_pread(file, piece, 4096, 15 * 4096), 4096);
+	assert_int_equal(r->client.calls, calls);
+	assert_int_equal(p9_client_pread(file, piece, 4096, 300001), 0);
+	assert_int_equal(r->client.calls, calls + 1); /* the end is asked for */
+	assert_int_equal(p9_client_pread(file, piece, 4096, 300000), 1);
+	p9_client_close(file);
+	assert_int_equal(r->vmo[n->vmo - FSD_VMO_HANDLE].clients, 0);
+	rig_check(r);
+	rig_close(r);
+}
+
+/* The pool is smaller than the files: pages come and go, the bytes are right. */
+static void pages_evicted(void **state)
+{
+	const char *names[] = {"odd", "sparse", "odd", "small"};
+	struct rig *r;
+
+	(void)state;
+	make_image("-b 4096");
+	r = rig_open(image, 128, false);
+	for (unsigned i = 0; i < 60; i++) {
+		compare_data(r, names[i % 4], i % 3 ? 4096 : 1500);
+		rig_check(r);
+	}
+	assert_true(r->client.copied > 100);
+	assert_true(r->f.count.evicted > 1000);
+	rig_close(r);
+}
+
+/* Who may not map gets nothing, and reads as ever. */
+static void pages_refused(void **state)
+{
+	struct p9_file *file;
+	struct p9_client c;
+	struct rig *r;
+	uint8_t piece[4096];
+
+	(void)state;
+	make_image("-b 4096");
+	r = rig_open(image, POOL, false);
+	assert_int_equal(
+		p9_client_init(&c, local_link(&r->world, local_handle(&r->server, 0,
+								      RIGHTS_ALL & ~RIGHT_MMAP))),
+		0);
+	assert_int_equal(p9_client_open(&c, "/odd", P9_O_RDONLY, 0, &file), 0);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(p9_client_pread(file, piece, 4096, i % 50 * 4096), 4096);
+	assert_int_equal(c.copied, 0);
+	assert_int_equal(c.calls, 1 + 200 + 1);
+	p9_client_close(file);
+	p9_client_fini(&c);
+	assert_int_equal(r->f.vmo_count, 0);
+	rig_close(r);
+}
+
 /* A driver that dies again and again; nobody notices. */
 static void driver_dies(void **state)
 {
@@ -689,6 +772,8 @@ int main(void)
 		cmocka_unit_test(damaged),	  cmocka_unit_test(successor),
 		cmocka_unit_test(driver_hangs),	  cmocka_unit_test(driver_answers_nothing),
 		cmocka_unit_test(driver_lies),	  cmocka_unit_test(vmo_share),
+		cmocka_unit_test(pages_read),	  cmocka_unit_test(pages_evicted),
+		cmocka_unit_test(pages_refused),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -300,6 +300,34 @@ static void image_map(struct rig *r, const char *path)
 	close(fd);
 }
 
+/* vmo_read with VMO_RESIDENT. */
+static int vmo_copy(void *arg, uint32_t handle, uint64_t offset, void *out, uint32_t len)
+{
+	struct rig *r = arg;
+	const struct rig_vmo *v = &r->vmo[handle - FSD_VMO_HANDLE];
+	uint8_t *to = out;
+
+	assert_non_null(v->inode);
+	if (offset + len > v->pages << FSD_SHIFT)
+		return -EINVAL;
+	for (uint32_t i = 0; i < len; i++) {
+		uint32_t page = v->map[(offset + i) >> FSD_SHIFT];
+
+		if (page == PAGE_NONE)
+			return -EAGAIN;
+		to[i] = r->pool[((uint64_t)page << FSD_SHIFT) + ((offset + i) & (FSD_PAGE - 1))];
+	}
+	return 0;
+}
+
+static void vmo_dropped(void *arg, uint32_t handle)
+{
+	struct rig_vmo *v = &((struct rig *)arg)->vmo[handle - FSD_VMO_HANDLE];
+
+	assert_true(v->inode && v->clients);
+	v->clients--;
+}
+
 void rig_start(struct rig *r, uint32_t pool_pages, bool late)
 {
 	const struct ring_geometry g = {RING_SIZE, RING_SEGS, (uint64_t)pool_pages << FSD_SHIFT};
@@ -313,6 +341,9 @@ void rig_start(struct rig *r, uint32_t pool_pages, bool late)
 	local_init(&r->world);
 	r->world.pump = rig_step;
 	r->world.pump_arg = r;
+	r->world.copy = vmo_copy;
+	r->world.dropped = vmo_dropped;
+	r->world.copy_arg = r;
 	local_server_start(&r->world, &r->server, &fsd_ops, &r->f, NULL);
 	link = local_link(&r->world, local_handle(&r->server, 0, RIGHTS_ALL));
 	link->msize = (1u << 20) + P9_IOHDR;
