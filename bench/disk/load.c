@@ -14,7 +14,8 @@
 #include "sys/error.h"
 #include "sys/sys.h"
 
-#define PIECE 65536u
+#define PIECE	   65536u
+#define HOT_PIECES 32u
 
 static uint64_t sum_words(uint64_t sum, const void *data, uint64_t len)
 {
@@ -29,9 +30,26 @@ static uint64_t sum_words(uint64_t sum, const void *data, uint64_t len)
 	return sum;
 }
 
+/* One of the first pieces of the file once more: they are in the cache most of the time, and so
+ * come without a call. They must be as they were the first time. */
+static int hot_read(struct p9_file *f, unsigned number)
+{
+	static uint64_t sums[HOT_PIECES];
+	static uint8_t piece[PIECE];
+	int64_t n = p9_client_pread(f, piece, sizeof(piece), (uint64_t)number * PIECE);
+	uint64_t sum = n > 0 ? sum_words(1, piece, (uint64_t)n) : 1;
+
+	if (n < 0)
+		return (int)n;
+	if (!sums[number])
+		sums[number] = sum;
+	return sums[number] == sum ? 0 : -EBADMSG;
+}
+
 static int sum_read(const char *path, uint64_t *sum)
 {
 	static uint8_t piece[PIECE];
+	unsigned pieces = 0;
 	struct p9_file *f;
 	int64_t n;
 	int err = ns_open(path, P9_O_RDONLY, 0, &f);
@@ -39,10 +57,14 @@ static int sum_read(const char *path, uint64_t *sum)
 	if (err)
 		return err;
 	*sum = 0;
-	while ((n = p9_client_read(f, piece, sizeof(piece))) > 0)
+	while ((n = p9_client_read(f, piece, sizeof(piece))) > 0) {
 		*sum = sum_words(*sum, piece, (uint64_t)n);
+		err = hot_read(f, pieces++ % HOT_PIECES);
+		if (err)
+			break;
+	}
 	p9_client_close(f);
-	return (int)n;
+	return err ? err : (int)n;
 }
 
 static int sum_mapped(const char *path, uint64_t *sum)
@@ -71,7 +93,8 @@ static int report_write(const char *report, const char *word, unsigned round, co
 
 	if (err)
 		return err;
-	snprintf(line, sizeof(line), "%s %u%s%s\n", word, round, why ? " " : "", why ? why : "");
+	snprintf(line, sizeof(line), "%s %u copied %llu%s%s\n", word, round,
+		 (unsigned long long)ns_client()->copied, why ? " " : "", why ? why : "");
 	err = ns_write_all(f, line, strlen(line));
 	p9_client_close(f);
 	return err;

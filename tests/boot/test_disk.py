@@ -169,6 +169,13 @@ def with_loads(build):
     return os.path.join(build, "bench.cpio")
 
 
+def copied(said):
+    """How many of its reads took no call, of a load that came to its end."""
+    match = re.fullmatch(r"done 40 copied (\d+)", said)
+    assert match, said
+    return int(match[1])
+
+
 def kill_while(console, load, victim, kills):
     """Kills `victim` again and again while `load` reads, until that ends; its last word."""
     pid = running(console, victim)
@@ -195,7 +202,7 @@ def test_driver_dies(boot, image, with_loads, kind):
     data = some_bytes(BIG)
     console = boot(f"--disk {image({'load': data})} {options}", archive=with_loads)
     console.prompt()
-    assert kill_while(console, "disk-load", driver, 4) == "done 40"
+    assert copied(kill_while(console, "disk-load", driver, 4)) > 1000
     output = console.command("sha256sum /disk/load", 60)
     assert sums(output) == {"/disk/load": hashlib.sha256(data).hexdigest()}
 
@@ -205,6 +212,6 @@ def test_fsd_dies(boot, image, with_loads):
     data = some_bytes(BIG)
     console = boot("--disk " + image({"load": data}), archive=with_loads)
     console.prompt()
-    assert kill_while(console, "disk-read", "fsd", 3) == "done 40"
+    assert copied(kill_while(console, "disk-read", "fsd", 3)) > 1000
     output = console.command("sha256sum /disk/load", 60)
     assert sums(output) == {"/disk/load": hashlib.sha256(data).hexdigest()}
