@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: ISC
 BENCHPROGS += bench-disk
-bench-disk-srcs := bench/disk/main.c cmd/benchdisk/load.c
+bench-disk-srcs := bench/disk/main.c bench/disk/load.c
 bench-disk-libs := serve 9p sys
