@@ -134,8 +134,11 @@ static int supply(struct fsd *f, struct inode *n, uint32_t index, uint32_t max, 
 
 		if (r < 0 && r != -EEXIST)
 			return (int)r;
-		for (uint32_t i = 0; i < count; i++)
+		for (uint32_t i = 0; i < count; i++) {
 			p[i].supplied = true;
+			if (seen) /* its next reading will not be told */
+				page_touch(&p[i]);
+		}
 		n->supplied += count;
 		f->count.supplied += count;
 		*end += count;
