@@ -273,10 +273,25 @@ static void run_exec(struct actor_thread *t)
 	t->got[0] = sys_process_exec(&args);
 }
 
+/* The successor's fault comes, and it ends with the value that it is given; the thread that made
+ * the exec has not come back. */
+static void successor_ends(unsigned thread, int32_t code)
+{
+	struct thread_regs regs;
+	struct ipc_msg m;
+
+	fault_receive(line.channel, &m, &regs);
+	CHECK_EQ(m.w[2], HOLE + 64);
+	fault_skip(REPLY_CURRENT, regs, (uint64_t)code);
+	actor_exits(&one, code);
+	CHECK_EQ(one.t[thread].got[0], 0);
+	core_unmap((void *)exec_block.msg, PAGE_SIZE);
+	line_close(&line);
+}
+
 /* The process stays, and with it who handles its faults; a thread that waits is abandoned. */
 void exec_keeps(void)
 {
-	struct thread_regs regs;
 	handle_t reply;
 	struct ipc_msg m;
 	struct event e;
@@ -293,14 +308,8 @@ void exec_keeps(void)
 	OK(sys_thread_start(one.t[1].thread));
 	e = event_receive(line.channel);
 	CHECK_EQ(e.kind, EVENT_ABANDONED);
-	fault_receive(line.channel, &m, &regs);
-	CHECK_EQ(m.w[2], HOLE + 64);
 	core_close(reply);
-	fault_skip(REPLY_CURRENT, regs, 13);
-	actor_exits(&one, 13);
-	CHECK_EQ(one.t[1].got[0], 0);
-	core_unmap((void *)exec_block.msg, PAGE_SIZE);
-	line_close(&line);
+	successor_ends(1, 13);
 }
 
 /* arg: channel */
@@ -316,9 +325,6 @@ static void receive_then_sleep(struct actor_thread *t)
  * is nobody's any more, and not the successor's end. */
 void exec_over_own_handler(void)
 {
-	struct thread_regs regs;
-	struct ipc_msg m;
-
 	memset(&exec_block, 0, sizeof(exec_block));
 	line_open(&line);
 	actor_make(&one, HANDLE_NONE);
@@ -330,13 +336,7 @@ void exec_over_own_handler(void)
 	OK(sys_thread_start(one.t[1].thread));
 	core_until(one.t[0].thread, THREAD_SLEEP);
 	OK(sys_thread_start(one.t[2].thread));
-	fault_receive(line.channel, &m, &regs);
-	CHECK_EQ(m.w[2], HOLE + 64);
-	fault_skip(REPLY_CURRENT, regs, 14);
-	actor_exits(&one, 14);
-	CHECK_EQ(one.t[2].got[0], 0);
-	core_unmap((void *)exec_block.msg, PAGE_SIZE);
-	line_close(&line);
+	successor_ends(2, 14);
 }
 
 /* arg: our address space, a channel */
@@ -353,8 +353,6 @@ static void run_receive_and_exec(struct actor_thread *t)
 void exec_in_hand(void)
 {
 	struct actor_thread *t;
-	struct thread_regs regs;
-	struct ipc_msg m;
 
 	memset(&exec_block, 0, sizeof(exec_block));
 	line_open(&line);
@@ -365,11 +363,5 @@ void exec_in_hand(void)
 	OK(sys_process_faults(one.s.process, line.sender));
 	actor_start(&one);
 	core_until(one.t[1].thread, THREAD_DEAD);
-	fault_receive(line.channel, &m, &regs);
-	CHECK_EQ(m.w[2], HOLE + 64);
-	fault_skip(REPLY_CURRENT, regs, 13);
-	actor_exits(&one, 13);
-	CHECK_EQ(one.t[0].got[0], 0);
-	core_unmap((void *)exec_block.msg, PAGE_SIZE);
-	line_close(&line);
+	successor_ends(0, 13);
 }
